@@ -1,1 +1,18 @@
+//! When things happen: the cycle-accurate machine, its counters and its environment. Values come from `golden`.
 
+mod array;
+mod bits;
+mod buffers;
+mod execute;
+mod load;
+mod machine;
+pub mod memory;
+pub mod pins;
+mod queue;
+pub mod run;
+mod store;
+mod tokens;
+
+pub use machine::Machine;
+pub use memory::{Environment, Stalls};
+pub use run::{run, Finished, RunError, Watchdog};

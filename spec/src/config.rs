@@ -352,7 +352,7 @@ impl TryFrom<RawGeometry> for Geometry {
         rule(raw.bus_bits.is_power_of_two(), "geometry.bus_bits", raw.bus_bits, "a power of two")?;
         rule(raw.queue_depth.is_power_of_two(), "geometry.queue_depth", raw.queue_depth, "a power of two")?;
         rule(
-            raw.cols % raw.requantizer_lanes == 0,
+            raw.cols.is_multiple_of(raw.requantizer_lanes),
             "geometry.requantizer_lanes",
             raw.requantizer_lanes,
             format!("a divisor of geometry.cols = {}", raw.cols),

@@ -2,10 +2,16 @@
 
 pub mod command;
 pub mod config;
+pub mod counter;
 pub mod format;
+mod order;
 pub mod port;
+pub mod program;
 
 pub use command::{Command, Execute, Load, LoadTarget, Store, Tokens};
 pub use config::{Config, ConfigError, Geometry, Numerics, RawConfig};
+pub use counter::{Counter, Counters};
 pub use format::{Format, Rounding};
+pub use order::OrderError;
 pub use port::{Direction, Port};
+pub use program::{validate, Program, ProgramError};

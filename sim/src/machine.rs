@@ -1,0 +1,294 @@
+//! The machine: owner of all state; [`Machine::step`] is one clock edge.
+
+use crate::array::Array;
+use crate::buffers::Buffers;
+use crate::execute::ExecuteEngine;
+use crate::load::LoadEngine;
+use crate::pins::{Inputs, Outputs};
+use crate::queue::Queue;
+use crate::store::{StoreEngine, StorePins};
+use crate::tokens::{Gate, Pair, TokenCounters, EXECUTE, LOAD, STORE};
+use golden::Psum;
+use spec::{Command, Config, Counter, Counters, Execute, Load, Store};
+
+/// A machine whose psums fit 32-bit words, or one that needs 64-bit words. The values are the same in both.
+#[derive(Clone, Debug)]
+pub enum Machine {
+    Narrow(Box<MachineOf<i32>>),
+    Wide(Box<MachineOf<i64>>),
+}
+
+/// See [`Machine`].
+#[derive(Clone, Debug)]
+pub struct MachineOf<T> {
+    held: Option<Command>,
+    finished: bool,
+    load_queue: Queue<Load>,
+    execute_queue: Queue<Execute>,
+    store_queue: Queue<Store>,
+    tokens: TokenCounters,
+    load: LoadEngine,
+    execute: ExecuteEngine,
+    store: StoreEngine,
+    buffers: Buffers,
+    array: Array<T>,
+    counters: Counters,
+    codes: [Counter; 5],
+}
+
+macro_rules! both {
+    ($self:expr, $machine:ident => $body:expr) => {
+        match $self {
+            Machine::Narrow($machine) => $body,
+            Machine::Wide($machine) => $body,
+        }
+    };
+}
+
+impl Machine {
+    /// The machine after reset.
+    pub fn new(config: &Config) -> Self {
+        if config.numerics().accumulator_bits() <= i32::BITS {
+            Self::Narrow(Box::new(MachineOf::new(config)))
+        } else {
+            Self::Wide(Box::new(MachineOf::new(config)))
+        }
+    }
+
+    /// What the machine drives in this cycle.
+    pub fn outputs(&self) -> Outputs {
+        both!(self, machine => machine.outputs())
+    }
+
+    /// One clock edge. `outputs` is what [`Machine::outputs`] gave in this cycle.
+    pub fn step(&mut self, inputs: &Inputs, outputs: &Outputs) {
+        both!(self, machine => machine.step(inputs, outputs))
+    }
+
+    pub fn counters(&self) -> &Counters {
+        both!(self, machine => &machine.counters)
+    }
+
+    /// What each group (execute, load, unpack, store, pack) was at in the last cycle.
+    pub fn codes(&self) -> [Counter; 5] {
+        both!(self, machine => machine.codes)
+    }
+}
+
+/// Whether a command at a queue's front is issued, or what it waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Issue {
+    Empty,
+    Wait(Gate),
+    Yes,
+}
+
+impl Issue {
+    fn of(gate: Option<Gate>, has_room: bool) -> Self {
+        match gate {
+            None => Self::Empty,
+            Some(Gate::Open) if has_room => Self::Yes,
+            Some(Gate::Open) => Self::Wait(Gate::WaitSpace),
+            Some(wait) => Self::Wait(wait),
+        }
+    }
+}
+
+impl<T: Psum> MachineOf<T> {
+    pub fn new(config: &Config) -> Self {
+        let depth = config.geometry().queue_depth();
+        Self {
+            held: None,
+            finished: false,
+            load_queue: Queue::new(depth),
+            execute_queue: Queue::new(depth),
+            store_queue: Queue::new(depth),
+            tokens: TokenCounters::default(),
+            load: LoadEngine::new(config),
+            execute: ExecuteEngine::new(config),
+            store: StoreEngine::new(config),
+            buffers: Buffers::new(config),
+            array: Array::new(config),
+            counters: Counters::ZERO,
+            codes: [Counter::Cycles; 5],
+        }
+    }
+
+    fn finish_held(&self) -> bool {
+        matches!(self.held, Some(Command::Finish))
+    }
+
+    fn all_idle(&self) -> bool {
+        self.load_queue.is_empty()
+            && self.execute_queue.is_empty()
+            && self.store_queue.is_empty()
+            && self.load.is_idle()
+            && self.execute.is_idle()
+            && self.store.is_idle()
+    }
+
+    #[inline]
+    pub fn outputs(&self) -> Outputs {
+        Outputs {
+            command_ready: self.held.is_none(),
+            read_request: self.load.read_request(),
+            read_data_ready: self.load.read_data_ready(),
+            write_request: self.store.write_request(),
+            write_data: self.store.write_data(),
+            done_valid: self.finish_held() && self.all_idle(),
+        }
+    }
+
+    #[inline]
+    pub fn step(&mut self, inputs: &Inputs, outputs: &Outputs) {
+        let decision = self.execute.decide();
+        let load_front = self.load_queue.front();
+        let execute_front = self.execute_queue.front();
+        let store_front = self.store_queue.front();
+        let load_issue = Issue::of(load_front.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready());
+        let execute_issue = Issue::of(execute_front.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true);
+        let store_issue =
+            Issue::of(store_front.map(|c| self.tokens.gate(&STORE, c.tokens)), self.store.jobs.write_ready());
+        let load_issued = load_front.filter(|_| load_issue == Issue::Yes && !self.load.requester.is_active());
+        let execute_issued = execute_front.filter(|_| execute_issue == Issue::Yes && decision.can_issue);
+        let store_issued = store_front.filter(|_| store_issue == Issue::Yes && self.store.can_issue());
+
+        let execute_code = self.execute_code(execute_issue, execute_issued.is_some());
+        let load_code = self.load_code(load_issue, inputs.read_request_ready);
+        let store_code = self.store_code(store_issue);
+        let in_span = self.execute.in_span();
+        // After `done` the counters stand still until the next command.
+        let frozen = self.finished.then_some(self.counters);
+
+        let (load_job, store_job) = (self.load.jobs.front(), self.store.jobs.front());
+        self.step_fetch(inputs, outputs);
+
+        let execute_pushes = self.execute.step(decision, execute_issued, &self.buffers, &mut self.array);
+        let beat = inputs.read_data.as_ref().filter(|_| outputs.read_data_ready);
+        let (unpack_code, load_pushes) = self.load.step(load_job, beat, &mut self.buffers, &mut self.counters);
+        if outputs.read_request.is_some() && inputs.read_request_ready {
+            self.load.requester.advance();
+        }
+        let pins = StorePins {
+            request_taken: outputs.write_request.is_some() && inputs.write_request_ready,
+            data_ready: inputs.write_data_ready,
+            response: inputs.write_response_valid,
+        };
+        let (pack_code, store_pushes) =
+            self.store.step(store_job, pins, &self.array, &self.buffers, &mut self.counters);
+
+        if let Some(load) = load_issued {
+            self.tokens.issue(&LOAD, load.tokens);
+            self.load_queue.pop();
+            self.load.issue(load);
+        }
+        if let Some(execute) = execute_issued {
+            self.tokens.issue(&EXECUTE, execute.tokens);
+            self.execute_queue.pop();
+        }
+        if let Some(store) = store_issued {
+            self.tokens.issue(&STORE, store.tokens);
+            self.store_queue.pop();
+            self.store.issue(store);
+        }
+        for (pair, pushed) in [
+            (Pair::LoadExecute, load_pushes.execute),
+            (Pair::LoadStore, load_pushes.store),
+            (Pair::ExecuteLoad, execute_pushes.load),
+            (Pair::ExecuteStore, execute_pushes.store),
+            (Pair::StoreLoad, store_pushes.load),
+            (Pair::StoreExecute, store_pushes.execute),
+        ] {
+            if pushed {
+                self.tokens.push(pair);
+            }
+        }
+
+        self.codes = [execute_code, load_code, unpack_code, store_code, pack_code];
+        let command_taken = inputs.command.is_some() && outputs.command_ready;
+        self.counters.add(Counter::Cycles, 1);
+        for code in self.codes {
+            self.counters.add(code, 1);
+        }
+        self.counters.add(Counter::ExecuteSpan, in_span.into());
+        self.counters.add(Counter::ReadBeats, beat.is_some().into());
+        self.counters.add(Counter::WriteBeats, (outputs.write_data.is_some() && inputs.write_data_ready).into());
+        self.counters.add(Counter::Commands, command_taken.into());
+        if let Some(frozen) = frozen {
+            self.counters = if command_taken { Counters::ZERO } else { frozen };
+        }
+    }
+
+    fn step_fetch(&mut self, inputs: &Inputs, outputs: &Outputs) {
+        match self.held {
+            None => {
+                if let Some(command) = inputs.command {
+                    self.held = Some(command);
+                    self.finished = false;
+                }
+            }
+            Some(Command::Load(load)) if self.load_queue.write_ready() => {
+                self.load_queue.push(load);
+                self.held = None;
+            }
+            Some(Command::Execute(execute)) if self.execute_queue.write_ready() => {
+                self.execute_queue.push(execute);
+                self.held = None;
+            }
+            Some(Command::Store(store)) if self.store_queue.write_ready() => {
+                self.store_queue.push(store);
+                self.held = None;
+            }
+            Some(Command::Finish) if outputs.done_valid && inputs.done_ready => {
+                self.held = None;
+                self.finished = true;
+            }
+            Some(_) => {}
+        }
+    }
+
+    #[inline]
+    fn execute_code(&self, issue: Issue, issued: bool) -> Counter {
+        if self.execute.is_streaming() {
+            return Counter::ExecuteStream;
+        }
+        if self.execute.is_preloading() || issued {
+            return Counter::ExecutePreload;
+        }
+        match issue {
+            Issue::Empty if self.finish_held() => Counter::ExecuteDrain,
+            Issue::Empty => Counter::ExecuteWaitCommand,
+            Issue::Wait(Gate::WaitFirst) => Counter::ExecuteWaitLoad,
+            Issue::Wait(Gate::WaitSecond) => Counter::ExecuteWaitStore,
+            Issue::Wait(_) | Issue::Yes => Counter::ExecuteWaitSpace,
+        }
+    }
+
+    #[inline]
+    fn load_code(&self, issue: Issue, request_ready: bool) -> Counter {
+        if self.load.requester.is_active() {
+            return if request_ready { Counter::LoadRequest } else { Counter::LoadWaitRequest };
+        }
+        match issue {
+            Issue::Empty => Counter::LoadWaitCommand,
+            Issue::Wait(Gate::WaitFirst) => Counter::LoadWaitExecute,
+            Issue::Wait(Gate::WaitSecond) => Counter::LoadWaitStore,
+            Issue::Wait(_) => Counter::LoadWaitSpace,
+            Issue::Yes => Counter::LoadIssue,
+        }
+    }
+
+    #[inline]
+    fn store_code(&self, issue: Issue) -> Counter {
+        if let Some(occupation) = self.store.occupation() {
+            return occupation;
+        }
+        match issue {
+            Issue::Empty => Counter::StoreWaitCommand,
+            Issue::Wait(Gate::WaitFirst) => Counter::StoreWaitLoad,
+            Issue::Wait(Gate::WaitSecond) => Counter::StoreWaitExecute,
+            Issue::Wait(_) => Counter::StoreWaitSpace,
+            Issue::Yes => Counter::StoreIssue,
+        }
+    }
+}

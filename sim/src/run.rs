@@ -1,0 +1,71 @@
+//! Runs a program on the simulated machine to its end, or to the point where nothing can happen any more.
+
+use crate::machine::Machine;
+use crate::memory::{Environment, MemoryFault};
+use spec::{Config, Counter, Counters};
+use thiserror::Error;
+
+/// How a run ended that did not reach `done`.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RunError {
+    #[error(
+        "deadlock in cycle {cycle}: execute is at {}, load at {}, unpack at {}, store at {}, pack at {}",
+        codes[0].name(), codes[1].name(), codes[2].name(), codes[3].name(), codes[4].name()
+    )]
+    Deadlock { cycle: u64, codes: [Counter; 5] },
+    #[error(transparent)]
+    Memory(#[from] MemoryFault),
+}
+
+/// Watches for a machine in which nothing happens any more; the same rule for the simulator and the hardware.
+#[derive(Clone, Debug)]
+pub struct Watchdog {
+    quiet: u64,
+    limit: u64,
+}
+
+impl Watchdog {
+    pub fn new(environment: &Environment) -> Self {
+        Self { quiet: 0, limit: environment.quiet_limit() }
+    }
+
+    /// Notes a cycle; true if the machine is to be given up.
+    #[inline]
+    pub fn expired(&mut self, transfers: bool, execute: Counter) -> bool {
+        let working = matches!(execute, Counter::ExecuteStream | Counter::ExecutePreload);
+        self.quiet = if transfers || working { 0 } else { self.quiet + 1 };
+        self.quiet > self.limit
+    }
+}
+
+/// A finished run: counters, and the memory as the program left it.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    pub counters: Counters,
+    pub memory: Vec<u8>,
+}
+
+/// Steps the machine against its environment until `done` is taken. `observe` sees every cycle.
+pub fn run(
+    config: &Config,
+    mut environment: Environment,
+    mut observe: impl FnMut(&Machine, &Environment),
+) -> Result<Finished, RunError> {
+    let mut machine = Machine::new(config);
+    let mut watchdog = Watchdog::new(&environment);
+    while !environment.is_done() {
+        let inputs = environment.drive();
+        let outputs = machine.outputs();
+        machine.step(&inputs, &outputs);
+        environment.step(&inputs, &outputs);
+        observe(&machine, &environment);
+        let codes = machine.codes();
+        if let Some(fault) = environment.fault() {
+            return Err(fault.clone().into());
+        }
+        if watchdog.expired(outputs.transfers(&inputs), codes[0]) {
+            return Err(RunError::Deadlock { cycle: environment.cycle(), codes });
+        }
+    }
+    Ok(Finished { counters: *machine.counters(), memory: environment.into_memory() })
+}

@@ -1,0 +1,157 @@
+//! A program: commands in order, and the memory they work on. [`validate`] refuses one that could go wrong.
+
+use crate::command::{Command, Execute, Load, LoadTarget, Store};
+use crate::config::Config;
+use crate::order::{Order, OrderError};
+use thiserror::Error;
+
+/// Commands and the memory image they start from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub commands: Vec<Command>,
+    pub memory: Vec<u8>,
+}
+
+/// Why a program was refused. `index` is the command's place in the program.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ProgramError {
+    #[error("command {index}: {field} = {value} must be in {min}..={max}")]
+    Field { index: usize, field: &'static str, value: u64, min: u64, max: u64 },
+    #[error("command {index}: {field} = {value} must be a multiple of {multiple}")]
+    Multiple { index: usize, field: &'static str, value: u64, multiple: u64 },
+    #[error("command {index}: {what} {from}..{to} is outside its {size} {unit}")]
+    Outside { index: usize, what: &'static str, from: u64, to: u64, size: u64, unit: &'static str },
+    #[error("command {index}: clamp bounds {low}..={high} must be ordered and within {min}..={max}")]
+    Bounds { index: usize, low: i32, high: i32, min: i64, max: i64 },
+    #[error("a program ends with finish and has no other; command {index} of {n_commands} breaks that")]
+    Finish { index: usize, n_commands: usize },
+    #[error("command {index}: {source}")]
+    Order { index: usize, source: OrderError },
+}
+
+/// Checks every command's fields, that program order is a legal sequential run of the tokens, and that every pair of conflicting
+/// accesses of different engines is ordered by tokens.
+pub fn validate(config: &Config, commands: &[Command], memory_bytes: usize) -> Result<(), ProgramError> {
+    let mut order = Order::new(config);
+    let n_commands = commands.len();
+    if n_commands == 0 {
+        return Err(ProgramError::Finish { index: 0, n_commands });
+    }
+    for (index, command) in commands.iter().enumerate() {
+        let fields = Fields { index, config, memory_bytes: memory_bytes as u64 };
+        match command {
+            Command::Load(load) => fields.load(load)?,
+            Command::Execute(execute) => fields.execute(execute)?,
+            Command::Store(store) => fields.store(store)?,
+            Command::Finish => {}
+        }
+        if (*command == Command::Finish) != (index + 1 == n_commands) {
+            return Err(ProgramError::Finish { index, n_commands });
+        }
+        order.command(command).map_err(|source| ProgramError::Order { index, source })?;
+    }
+    Ok(())
+}
+
+struct Fields<'a> {
+    index: usize,
+    config: &'a Config,
+    memory_bytes: u64,
+}
+
+impl Fields<'_> {
+    fn range(&self, field: &'static str, value: u64, min: u64, max: u64) -> Result<(), ProgramError> {
+        if (min..=max).contains(&value) {
+            Ok(())
+        } else {
+            Err(ProgramError::Field { index: self.index, field, value, min, max })
+        }
+    }
+
+    fn multiple(&self, field: &'static str, value: u64, multiple: u64) -> Result<(), ProgramError> {
+        if value.is_multiple_of(multiple) {
+            Ok(())
+        } else {
+            Err(ProgramError::Multiple { index: self.index, field, value, multiple })
+        }
+    }
+
+    fn rows(&self, what: &'static str, from: u64, n: u64, size: usize) -> Result<(), ProgramError> {
+        let (to, size) = (from + n, size as u64);
+        if to <= size {
+            Ok(())
+        } else {
+            Err(ProgramError::Outside { index: self.index, what, from, to, size, unit: "rows" })
+        }
+    }
+
+    /// `n` bursts of `bits` bits, `stride` bytes apart: whole beats must be within the memory.
+    fn memory(&self, address: u32, start_bit: u8, stride: u32, n: u64, bits: u64) -> Result<(), ProgramError> {
+        let bus = self.config.geometry().bus_bytes() as u64;
+        let from = u64::from(address);
+        let last = from + (n - 1) * u64::from(stride);
+        let to = (last + (u64::from(start_bit) + bits).div_ceil(8)).next_multiple_of(bus);
+        let size = self.memory_bytes;
+        if to > size {
+            return Err(ProgramError::Outside { index: self.index, what: "memory", from, to, size, unit: "bytes" });
+        }
+        let beats = (8 * bus - 1 + bits).div_ceil(8 * bus);
+        self.range("beats of a burst", beats, 1, 65_535)
+    }
+
+    fn load(&self, load: &Load) -> Result<(), ProgramError> {
+        let (n, g) = (self.config.numerics(), self.config.geometry());
+        let (element_bits, row_bits, depth, rows_per_buffer_row) = match load.target {
+            LoadTarget::Activations => {
+                let bits = n.activation().bits();
+                (bits, bits * g.rows() as u32, g.activation_buffer_rows(), 1)
+            }
+            LoadTarget::Weights => (n.weight().bits(), n.weight().bits() * g.cols() as u32, g.weight_buffer_rows(), 1),
+            LoadTarget::Parameters => {
+                (n.parameter_bits(), n.parameter_bits(), g.parameter_rows(), g.requantizer_lanes() as u64)
+            }
+        };
+        self.range("start_bit", load.start_bit.into(), 0, 7)?;
+        self.range("requests", load.requests.into(), 1, u16::MAX.into())?;
+        self.range("rows_per_request", load.rows_per_request.into(), 1, u16::MAX.into())?;
+        self.range("row_bits", load.row_bits.into(), element_bits.into(), row_bits.into())?;
+        self.multiple("row_bits", load.row_bits.into(), element_bits.into())?;
+        let n_rows = u64::from(load.requests) * u64::from(load.rows_per_request);
+        self.rows("buffer", load.buffer_row.into(), n_rows.div_ceil(rows_per_buffer_row), depth)?;
+        let bits = u64::from(load.rows_per_request) * u64::from(load.row_bits);
+        self.memory(load.address, load.start_bit, load.stride, load.requests.into(), bits)
+    }
+
+    fn execute(&self, execute: &Execute) -> Result<(), ProgramError> {
+        let g = self.config.geometry();
+        let rows = u64::from(execute.rows);
+        self.range("rows", rows, 1, u16::MAX.into())?;
+        self.range("k", execute.k.into(), 1, g.rows() as u64)?;
+        self.rows("activation buffer", execute.activation_row.into(), rows, g.activation_buffer_rows())?;
+        self.rows("weight buffer", execute.weight_row.into(), execute.k.into(), g.weight_buffer_rows())?;
+        self.rows("accumulator", execute.accumulator_row.into(), rows, g.accumulator_rows())
+    }
+
+    fn store(&self, store: &Store) -> Result<(), ProgramError> {
+        let (n, g) = (self.config.numerics(), self.config.geometry());
+        let column_groups = g.column_groups() as u64;
+        self.range("rows", store.rows.into(), 1, u16::MAX.into())?;
+        self.range("tiles", store.tiles.into(), 1, u16::MAX.into())?;
+        self.range("last_groups", store.last_groups.into(), 1, column_groups)?;
+        let tiles = u64::from(store.tiles);
+        let accumulator_rows = u64::from(store.rows) + (tiles - 1) * u64::from(store.tile_stride);
+        self.rows("accumulator", store.accumulator_row.into(), accumulator_rows, g.accumulator_rows())?;
+        let groups = (tiles - 1) * column_groups + u64::from(store.last_groups);
+        self.rows("parameter buffer", store.parameter_row.into(), groups, g.parameter_rows())?;
+        let element_bits = u64::from(n.output().bits());
+        let group_bits = g.requantizer_lanes() as u64 * element_bits;
+        self.range("row_bits", store.row_bits.into(), (groups - 1) * group_bits + 1, groups * group_bits)?;
+        self.multiple("row_bits", store.row_bits.into(), element_bits)?;
+        let (low, high) = (store.low, store.high);
+        let (min, max) = (n.output().min(), n.output().max());
+        if i64::from(low) < min || low > high || i64::from(high) > max {
+            return Err(ProgramError::Bounds { index: self.index, low, high, min, max });
+        }
+        self.memory(store.address, 0, store.stride, store.rows.into(), store.row_bits.into())
+    }
+}
