@@ -1,1 +1,13 @@
+//! From a network to a program: import, quantization, tiling, memory image, tokens.
 
+pub mod image;
+pub mod lower;
+pub mod npz;
+pub mod onnx;
+pub mod quantize;
+mod sync;
+pub mod tiling;
+
+pub use image::Region;
+pub use lower::{compile, CompileError, Compiled, Layer, LayerPlan};
+pub use tiling::{GemmShape, OuterLoop, Tiling};

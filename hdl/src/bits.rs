@@ -69,19 +69,11 @@ impl Bits {
         }
         let mut data = BitVec::from_vec(words);
         data.truncate(width);
-        Bits {
-            width,
-            signed: false,
-            data: Data::Large(data),
-        }
+        Bits { width, signed: false, data: Data::Large(data) }
     }
 
     fn small(value: u128, width: usize) -> Bits {
-        Bits {
-            width,
-            signed: false,
-            data: Data::Small(value),
-        }
+        Bits { width, signed: false, data: Data::Small(value) }
     }
 
     /// The width; 0 for a literal.

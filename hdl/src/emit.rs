@@ -16,7 +16,9 @@
 
 mod expression;
 mod kernel;
+mod kernel_text;
 mod names;
+mod net;
 mod print;
 mod statement;
 mod tree;
@@ -56,23 +58,14 @@ pub enum EmitError {
     #[error("{block}: literal {value} does not fit in {width} bits")]
     LiteralTooWide { block: String, value: u128, width: usize },
     #[error("{block}: `{expression}` must be a signal of its own before its width changes to {width}")]
-    NameFirst {
-        block: String,
-        expression: String,
-        width: usize,
-    },
+    NameFirst { block: String, expression: String, width: usize },
     #[error("{block}: bit {bit} of `{expression}`, which has {width}")]
-    BitRange {
-        block: String,
-        expression: String,
-        bit: usize,
-        width: usize,
-    },
+    BitRange { block: String, expression: String, bit: usize, width: usize },
     #[error("{block}: {what} cannot be emitted")]
     Unsupported { block: String, what: &'static str },
 }
 
-/// Emits `top` as the module `name`. Every line of `header` becomes a comment at the start of the text.
+/// Emits `top`, on which `connect_all()` has been called, as the module `name`. Every line of `header` becomes a comment at the start of the text.
 ///
 /// # Errors
 /// If RustHDL's own checks or the rules above refuse the design.
@@ -86,11 +79,7 @@ pub fn emit(top: &impl Block, name: &str, header: &str) -> Result<Emitted, EmitE
     }
     library.taken.insert(name.to_string());
     library.add(&root, "", Some(name))?;
-    Ok(Emitted {
-        verilog: library.text,
-        ports: root.ports(),
-        n_modules: library.by_content.len(),
-    })
+    Ok(Emitted { verilog: library.text, ports: root.ports(), n_modules: library.by_content.len() })
 }
 
 /// Modules already printed, found again by their content.

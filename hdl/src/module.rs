@@ -7,12 +7,7 @@ use rust_hdl::prelude::TimingInfo;
 /// RustHDL walks a design as `dyn Block`, which knows no type name; `Logic::timing` is the one method that a block may
 /// answer freely and that neither the checks nor the simulator call, so it carries the name and the description.
 pub fn describe(name: String, description: String) -> Vec<TimingInfo> {
-    vec![TimingInfo {
-        name,
-        clock: description,
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-    }]
+    vec![TimingInfo { name, clock: description, inputs: Vec::new(), outputs: Vec::new() }]
 }
 
 /// Names the Verilog module of a block and describes it in a line; stands inside `impl Logic for ..`.

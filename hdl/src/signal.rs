@@ -44,8 +44,10 @@
 //!     }
 //! }
 //!
-//! let emitted = hdl::emit::emit(&Counter::new(4, 9), "counter", "").unwrap();
-//! assert!(emitted.verilog.contains("count_d_in = count_d_out + 4'd1;"));
+//! let mut counter = Counter::new(4, 9);
+//! counter.connect_all();
+//! let emitted = hdl::emit(&counter, "counter", "").unwrap();
+//! assert!(emitted.verilog.contains("count_d_in = count_out + 4'd1;"));
 //! ```
 
 use crate::bits::{equal, Bits};
@@ -208,10 +210,7 @@ impl Const {
         assert!((1..=128).contains(&width), "a constant has 1 to 128 bits, got {width}");
         let bits = Bits::new(value, width);
         assert!(bits.low_u128() == value, "constant {value} does not fit in {width} bits");
-        Const {
-            value: bits,
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-        }
+        Const { value: bits, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// The value.
@@ -266,10 +265,7 @@ impl Block for Const {
 }
 
 fn descriptor(width: usize) -> TypeDescriptor {
-    TypeDescriptor {
-        name: format!("bits_{width}"),
-        kind: TypeKind::Bits(width),
-    }
+    TypeDescriptor { name: format!("bits_{width}"), kind: TypeKind::Bits(width) }
 }
 
 fn vcd(value: &Bits) -> VCDValue {

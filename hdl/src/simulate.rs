@@ -2,8 +2,8 @@
 
 use crate::bits::Bits;
 use crate::signal::{ClockIn, WireIn, WireOut};
-use rust_hdl::prelude::{check_all, simulate as settle, Block, Clock};
 use rust_hdl::core::check_error::CheckError;
+use rust_hdl::prelude::{check_all, simulate as settle, Block, Clock};
 
 /// The most steps that a change may take to come to rest. A step carries a change one level down the hierarchy or
 /// through one block, so a design that needs more is a loop.
@@ -31,12 +31,17 @@ pub trait Ports: Block {
 /// block is combinational.
 #[macro_export]
 macro_rules! ports {
-    (@clock $self:ident $clock:ident) => { Some(&mut $self.$clock) };
-    (@clock $self:ident) => { None };
-    ($block:ty, $($clock:ident,)? in $($input:ident),*; out $($output:ident),* $(,)?) => {
+    ($block:ty, clock, in $($input:ident),*; out $($output:ident),* $(,)?) => {
+        $crate::ports!(@implement $block, { |block: &mut $block| Some(&mut block.clock) }, $($input),*; $($output),*);
+    };
+    ($block:ty, in $($input:ident),*; out $($output:ident),* $(,)?) => {
+        $crate::ports!(@implement $block, { |_: &mut $block| None }, $($input),*; $($output),*);
+    };
+    (@implement $block:ty, $clock:block, $($input:ident),*; $($output:ident),*) => {
         impl $crate::simulate::Ports for $block {
             fn clock(&mut self) -> Option<&mut $crate::signal::ClockIn> {
-                $crate::ports!(@clock self $($clock)?)
+                let clock: fn(&mut $block) -> Option<&mut $crate::signal::ClockIn> = $clock;
+                clock(self)
             }
             fn inputs(&mut self) -> Vec<(&'static str, &mut $crate::signal::WireIn)> {
                 vec![$((stringify!($input), &mut self.$input)),*]
@@ -103,10 +108,7 @@ impl<T: Ports> Stepper<T> {
         let cycle = self.cycle;
         match settle(&mut self.block, SETTLE_STEPS) {
             true => Ok(()),
-            false => Err(SimulateError::NoRest {
-                cycle,
-                steps: SETTLE_STEPS,
-            }),
+            false => Err(SimulateError::NoRest { cycle, steps: SETTLE_STEPS }),
         }
     }
 
@@ -123,7 +125,11 @@ impl<T: Ports> Stepper<T> {
     }
 
     /// One cycle: `set` writes the inputs, `sample` reads what follows from them, then comes the edge.
-    pub fn cycle_with<R>(&mut self, set: impl FnOnce(&mut T), sample: impl FnOnce(&T) -> R) -> Result<R, SimulateError> {
+    pub fn cycle_with<R>(
+        &mut self,
+        set: impl FnOnce(&mut T),
+        sample: impl FnOnce(&T) -> R,
+    ) -> Result<R, SimulateError> {
         set(&mut self.block);
         self.settle()?;
         let sampled = sample(&self.block);
@@ -133,8 +139,5 @@ impl<T: Ports> Stepper<T> {
 }
 
 fn no_port(direction: &'static str, name: &str) -> SimulateError {
-    SimulateError::NoPort {
-        direction,
-        name: name.to_string(),
-    }
+    SimulateError::NoPort { direction, name: name.to_string() }
 }

@@ -8,6 +8,7 @@ mod load;
 mod machine;
 pub mod memory;
 pub mod pins;
+mod predict;
 mod queue;
 pub mod run;
 mod store;
@@ -15,4 +16,5 @@ mod tokens;
 
 pub use machine::Machine;
 pub use memory::{Environment, Stalls};
+pub use predict::{predict, Prediction};
 pub use run::{run, Finished, RunError, Watchdog};

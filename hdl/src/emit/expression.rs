@@ -22,9 +22,15 @@ pub(super) enum Arithmetic {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
-    Net { net: NetId, width: usize },
+    Net {
+        net: NetId,
+        width: usize,
+    },
     /// A literal (width 0) or a named constant.
-    Constant { value: Bits, name: Option<NetId> },
+    Constant {
+        value: Bits,
+        name: Option<NetId>,
+    },
     Not(Box<Expr>),
     Negate(Box<Expr>),
     /// `&`, `|` or `^` over all bits.
@@ -35,7 +41,11 @@ pub(super) enum Expr {
     ShiftLeft(Box<Expr>, Box<Expr>),
     ShiftRight(Box<Expr>, Box<Expr>),
     Bit(Box<Expr>, Box<Expr>),
-    Slice { value: Box<Expr>, from: usize, width: usize },
+    Slice {
+        value: Box<Expr>,
+        from: usize,
+        width: usize,
+    },
     Resize(Box<Expr>, usize),
     Signed(Box<Expr>),
 }
@@ -95,21 +105,16 @@ pub(super) struct Scope<'a> {
 impl Scope<'_> {
     /// The net of a kernel's path, with its width and, for a constant, its value.
     pub fn find(&self, name: &str, loops: &Loops) -> Result<(NetId, usize, Option<Bits>), EmitError> {
-        let path = resolve(name, loops).ok_or_else(|| EmitError::Index {
-            block: self.block.to_string(),
-            name: name.to_string(),
-        })?;
-        self.nets.get(&path).cloned().ok_or_else(|| EmitError::UnknownSignal {
-            block: self.block.to_string(),
-            name: path.replace('$', "."),
-        })
+        let path = resolve(name, loops)
+            .ok_or_else(|| EmitError::Index { block: self.block.to_string(), name: name.to_string() })?;
+        self.nets
+            .get(&path)
+            .cloned()
+            .ok_or_else(|| EmitError::UnknownSignal { block: self.block.to_string(), name: path.replace('$', ".") })
     }
 
     fn unsupported(&self, what: &'static str) -> EmitError {
-        EmitError::Unsupported {
-            block: self.block.to_string(),
-            what,
-        }
+        EmitError::Unsupported { block: self.block.to_string(), what }
     }
 
     pub fn lower(&self, e: &VerilogExpression, loops: &Loops) -> Result<Expr, EmitError> {
@@ -155,10 +160,7 @@ impl Scope<'_> {
     fn lower_signal(&self, name: &str, loops: &Loops) -> Result<Expr, EmitError> {
         if let Some((_, value)) = loops.iter().rev().find(|(variable, _)| variable == name) {
             let value = usize::try_from(*value).unwrap_or(0);
-            return Ok(Expr::Constant {
-                value: Bits::from(value),
-                name: None,
-            });
+            return Ok(Expr::Constant { value: Bits::from(value), name: None });
         }
         let (net, width, value) = self.find(name, loops)?;
         Ok(match value {

@@ -27,8 +27,26 @@ pub(super) fn identifier(path: &str) -> String {
 /// A name that Verilog keeps for itself gets an underscore.
 fn reserved(name: String) -> String {
     const KEYWORDS: [&str; 20] = [
-        "always", "assign", "begin", "buf", "case", "default", "else", "end", "for", "function", "initial", "inout",
-        "integer", "parameter", "real", "repeat", "signed", "task", "time", "while",
+        "always",
+        "assign",
+        "begin",
+        "buf",
+        "case",
+        "default",
+        "else",
+        "end",
+        "for",
+        "function",
+        "initial",
+        "inout",
+        "integer",
+        "parameter",
+        "real",
+        "repeat",
+        "signed",
+        "task",
+        "time",
+        "while",
     ];
     match KEYWORDS.contains(&name.as_str()) {
         true => format!("{name}_"),
@@ -38,10 +56,7 @@ fn reserved(name: String) -> String {
 
 /// The value of an index expression: integers, loop variables, `+ - *` and parentheses.
 pub(super) fn evaluate(text: &str, loops: &Loops) -> Option<i64> {
-    let mut parser = Parser {
-        rest: text.trim(),
-        loops,
-    };
+    let mut parser = Parser { rest: text.trim(), loops };
     let value = parser.sum()?;
     parser.rest.is_empty().then_some(value)
 }

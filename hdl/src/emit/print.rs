@@ -2,49 +2,11 @@
 
 use super::expression::{Arithmetic, Expr, NetId};
 use super::names::identifier;
+use super::net::{part, Net};
 use super::tree::{Kind, Node};
 use super::EmitError;
 use crate::bits::Bits;
 use std::fmt::Write;
-
-/// A named value of a module, and which of its bits something reads.
-pub(super) struct Net {
-    pub name: String,
-    pub width: usize,
-    pub alias: Option<NetId>,
-    read: Vec<bool>,
-}
-
-impl Net {
-    pub fn new(name: String, width: usize) -> Net {
-        Net {
-            name,
-            width,
-            alias: None,
-            read: vec![false; width],
-        }
-    }
-
-    pub fn is_read(&self) -> bool {
-        self.read.contains(&true)
-    }
-
-    pub fn mark_read(&mut self) {
-        self.read.fill(true);
-    }
-
-    /// The ranges (from, width) that nothing reads.
-    pub fn unread(&self) -> Vec<(usize, usize)> {
-        let mut ranges: Vec<(usize, usize)> = Vec::new();
-        for bit in (0..self.width).filter(|&bit| !self.read[bit]) {
-            match ranges.last_mut() {
-                Some((from, width)) if *from + *width == bit => *width += 1,
-                _ => ranges.push((bit, 1)),
-            }
-        }
-        ranges
-    }
-}
 
 /// Prints expressions and remembers what they read.
 pub(super) struct Printer<'a> {
@@ -98,11 +60,7 @@ impl Printer<'_> {
         }
         let sized = value.resized(width);
         if sized != value {
-            return Err(EmitError::LiteralTooWide {
-                block: self.block.to_string(),
-                value: value.low_u128(),
-                width,
-            });
+            return Err(EmitError::LiteralTooWide { block: self.block.to_string(), value: value.low_u128(), width });
         }
         Ok((literal(&sized), true))
     }
@@ -246,7 +204,7 @@ impl Printer<'_> {
     fn read(&mut self, net: NetId, from: usize, width: usize) -> String {
         let net = self.nets[net].alias.unwrap_or(net);
         let net = &mut self.nets[net];
-        net.read[from..from + width].fill(true);
+        net.mark_part_read(from, width);
         part(&net.name, net.width, from, width)
     }
 
@@ -256,15 +214,6 @@ impl Printer<'_> {
             expression: self.exact(e).map(|(text, _)| text).unwrap_or_default(),
             width,
         }
-    }
-}
-
-/// `name`, `name[3]` or `name[7:4]`.
-pub(super) fn part(name: &str, full: usize, from: usize, width: usize) -> String {
-    match width {
-        _ if width == full => name.to_string(),
-        1 => format!("{name}[{from}]"),
-        _ => format!("{name}[{}:{from}]", from + width - 1),
     }
 }
 

@@ -10,10 +10,21 @@ use std::collections::BTreeSet;
 
 #[derive(Clone, Debug)]
 pub(super) enum Statement {
-    Assign { target: NetId, width: usize, value: Expr },
-    If { test: Expr, then: Vec<Statement>, otherwise: Vec<Statement> },
+    Assign {
+        target: NetId,
+        width: usize,
+        value: Expr,
+    },
+    If {
+        test: Expr,
+        then: Vec<Statement>,
+        otherwise: Vec<Statement>,
+    },
     /// `None` is the default.
-    Case { test: Expr, arms: Vec<(Option<i64>, Vec<Statement>)> },
+    Case {
+        test: Expr,
+        arms: Vec<(Option<i64>, Vec<Statement>)>,
+    },
 }
 
 impl Scope<'_> {
@@ -58,10 +69,7 @@ impl Scope<'_> {
     }
 
     fn refuse(&self, what: &'static str) -> EmitError {
-        EmitError::Unsupported {
-            block: self.block.to_string(),
-            what,
-        }
+        EmitError::Unsupported { block: self.block.to_string(), what }
     }
 
     fn conditional(&self, c: &VerilogConditional, loops: &mut Loops) -> Result<Statement, EmitError> {
@@ -89,10 +97,7 @@ impl Scope<'_> {
             };
             arms.push((value, self.statements(&case.block, loops)?));
         }
-        Ok(Statement::Case {
-            test: self.lower(&m.test, loops)?,
-            arms,
-        })
+        Ok(Statement::Case { test: self.lower(&m.test, loops)?, arms })
     }
 }
 

@@ -42,11 +42,7 @@ impl Node {
                 Kind::Output => Direction::Output,
                 Kind::Local | Kind::Constant(_) => return None,
             };
-            Some(Port {
-                name: identifier(&signal.path),
-                direction,
-                width: signal.width,
-            })
+            Some(Port { name: identifier(&signal.path), direction, width: signal.width })
         };
         self.signals.iter().filter_map(port).collect()
     }
@@ -54,10 +50,7 @@ impl Node {
 
 /// Reads the tree below `top`.
 pub(super) fn walk(top: &dyn Block, name: &str) -> Node {
-    let mut walker = Walker {
-        open: vec![Node::new("", None)],
-        namespace: Vec::new(),
-    };
+    let mut walker = Walker { open: vec![Node::new("", None)], namespace: Vec::new() };
     top.accept(name, &mut walker);
     // The outermost node is a frame around `top`, left on the stack by the balanced calls of `accept`.
     let mut frame = walker.open.swap_remove(0);
@@ -109,11 +102,7 @@ impl Probe for Walker {
         };
         let mut path = self.namespace.clone();
         path.push(name.to_string());
-        node.signals.push(Signal {
-            path: path.join("$"),
-            kind,
-            width: signal.bits(),
-        });
+        node.signals.push(Signal { path: path.join("$"), kind, width: signal.bits() });
     }
 
     fn visit_end_namespace(&mut self, _name: &str, _node: &dyn Block) {

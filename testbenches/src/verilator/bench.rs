@@ -32,26 +32,13 @@ pub struct Run {
 impl Bench {
     /// The files independent of the working directory.
     fn absolute(&self) -> Result<Vec<PathBuf>, VerilatorError> {
-        let absolute =
-            |file: &PathBuf| std::fs::canonicalize(file).map_err(VerilatorError::io(file));
+        let absolute = |file: &PathBuf| std::fs::canonicalize(file).map_err(VerilatorError::io(file));
         self.files.iter().map(absolute).collect()
     }
 
-    fn execute(
-        &self,
-        command: &mut Command,
-        package: &'static str,
-        warnings: String,
-    ) -> Result<Run, VerilatorError> {
-        let output = tools::run(
-            command.current_dir(&self.directory).stdin(Stdio::null()),
-            package,
-        )?;
-        Ok(Run {
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            warnings,
-        })
+    fn execute(&self, command: &mut Command, package: &'static str, warnings: String) -> Result<Run, VerilatorError> {
+        let output = tools::run(command.current_dir(&self.directory).stdin(Stdio::null()), package)?;
+        Ok(Run { status: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), warnings })
     }
 }
 
@@ -63,10 +50,7 @@ pub fn icarus(bench: &Bench, tools: &Tools) -> Result<Run, VerilatorError> {
     let directory = scratch()?;
     let program = directory.path().join("bench.vvp");
     let mut compiler = Command::new(&tools.iverilog);
-    compiler
-        .args(["-g2001", "-Wall", "-s", &bench.top, "-o"])
-        .arg(&program)
-        .args(bench.absolute()?);
+    compiler.args(["-g2001", "-Wall", "-s", &bench.top, "-o"]).arg(&program).args(bench.absolute()?);
     let output = tools::run(&mut compiler, "iverilog")?;
     let warnings = tools::printed(&output);
     if !output.status.success() {
@@ -88,23 +72,23 @@ pub fn verilator_binary(bench: &Bench, seed: u32, tools: &Tools) -> Result<Run, 
     compiler
         .args(["--binary", "--timing", "--assert", "-Wno-fatal"])
         .args(["--x-assign", "unique", "--x-initial", "unique"])
+        // A bench runs for less time than optimizing Verilator's runtime takes.
+        .args(["-j", "0", "-MAKEFLAGS", "OPT_GLOBAL=-O0 OPT_SLOW=-O0"])
+        // Flags meant for C++ in Rust packages; the makefile would take them.
+        .env_remove("CXXFLAGS")
         .args(["--top-module", &bench.top, "-o", "bench", "--Mdir"])
         .arg(directory.path())
         .args(bench.absolute()?);
     let output = tools::run(&mut compiler, "verilator")?;
     if !output.status.success() {
-        return Err(VerilatorError::VerilateFailed {
-            output: tools::printed(&output),
-        });
+        return Err(VerilatorError::VerilateFailed { output: tools::printed(&output) });
     }
     // The standard output is make's.
     let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut simulator = Command::new(directory.path().join("bench"));
     // Verilator takes zero for "choose one", and 31 bits.
     let seed = (seed & 0x7fff_ffff).max(1);
-    simulator
-        .arg("+verilator+rand+reset+2")
-        .arg(format!("+verilator+seed+{seed}"));
+    simulator.arg("+verilator+rand+reset+2").arg(format!("+verilator+seed+{seed}"));
     bench.execute(&mut simulator, "verilator", warnings)
 }
 

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::VerilatorError;
-use super::{cache, tools, Design, Optimize, Options, Trace, WRAPPER};
+use super::units::units;
+use super::{cache, tools, Design, Optimize, Options, Runtime, Trace, WRAPPER};
 
 const SHIM: &str = include_str!("shim.cpp");
 const RUNTIME_HEADER: &str = include_str!("runtime.h");
@@ -18,13 +19,7 @@ const RUNTIME_HEADER: &str = include_str!("runtime.h");
 /// Name of the library in a cache entry.
 const MODEL: &str = "model.so";
 
-/// Generated text below this size is one unit, so that a small design starts the compiler once.
-const SINGLE_UNIT_BYTES: u64 = 60_000;
-
-/// Size of a unit of a larger design: small enough to give every core work.
-const UNIT_BYTES: u64 = 120_000;
-
-/// The verified text is the design's; warnings about it are `lint`'s matter. The wrapper must fit it exactly.
+/// Warnings about the design are `lint`'s matter; those about the wrapper mean that the ports do not fit.
 const WARNINGS: &str = "`verilator_config\nlint_off -file \"*design.v\"\n";
 
 const VERILATE: &[&str] = &[
@@ -47,22 +42,13 @@ const VERILATE: &[&str] = &[
     "-Werror-WIDTH",
 ];
 
-const COMPILE: &[&str] = &[
-    "-std=gnu++17",
-    "-fPIC",
-    "-fvisibility-inlines-hidden",
-    "-w",
-    "-Winvalid-pch",
-];
+const COMPILE: &[&str] = &["-std=gnu++17", "-fPIC", "-fvisibility-inlines-hidden", "-w", "-Winvalid-pch"];
+
+const LINK: &[&str] = &["-shared", "-s", "-pthread", "-Wl,-Bsymbolic", "-Wl,--version-script=exports.map"];
 
 /// Only the C interface leaves the library: two models in one process share no C++ symbol.
-const EXPORTS: &str = "{ global: systole_*; local: *; };\n";
-
-/// A C++ file to compile, with its optimization level.
-struct Unit {
-    file: String,
-    level: &'static str,
-}
+const EXPORTS: &str =
+    "{ global: systole_new; systole_delete; systole_error; systole_s*; systole_trace_*; local: *; };\n";
 
 /// Everything a build depends on besides the design.
 struct Toolchain<'a> {
@@ -80,44 +66,31 @@ impl<'a> Toolchain<'a> {
             tools::ask(&options.tools.cxx, &["--version"], "g++")?
         );
         let root = tools::ask(verilator, &["--getenv", "VERILATOR_ROOT"], "verilator")?;
-        Ok(Self {
-            options,
-            versions,
-            include: Path::new(&root).join("include"),
-        })
+        Ok(Self { options, versions, include: Path::new(&root).join("include") })
     }
 
-    fn trace_define(&self) -> Option<&'static str> {
-        match self.options.trace {
-            Trace::Off => None,
-            Trace::Vcd => Some("-DSYSTOLE_TRACE_VCD"),
-            Trace::Fst => Some("-DSYSTOLE_TRACE_FST"),
+    /// What distinguishes this kind of model in `runtime.h` and `shim.cpp`.
+    fn define(&self) -> Option<&'static str> {
+        match (self.options.runtime, self.options.trace) {
+            #[cfg(feature = "verilated")]
+            (Runtime::Host, _) => Some("-DSYSTOLE_HOSTED"),
+            (Runtime::Own, Trace::Off) => None,
+            (Runtime::Own, Trace::Vcd) => Some("-DSYSTOLE_TRACE_VCD"),
+            (Runtime::Own, Trace::Fst) => Some("-DSYSTOLE_TRACE_FST"),
         }
     }
 
     /// A C++ compiler command with the flags that all files share.
     fn compiler(&self, directory: &Path, level: &str) -> Command {
         let mut command = Command::new(&self.options.tools.cxx);
-        command
-            .current_dir(directory)
-            .args(COMPILE)
-            .arg(level)
-            .args(self.trace_define())
-            .arg("-isystem")
-            .arg(&self.include);
+        command.current_dir(directory).args(COMPILE).arg(level).args(self.define()).arg("-isystem").arg(&self.include);
         command
     }
 
+    /// Names what is compiled from `parts` by this toolchain.
     fn key(&self, parts: &[&str]) -> String {
-        let trace = self.trace_define().unwrap_or_default();
-        let mut all = vec![
-            self.versions.as_str(),
-            trace,
-            RUNTIME_HEADER,
-            EXPORTS,
-            WARNINGS,
-        ];
-        all.extend(VERILATE);
+        let define = self.define().unwrap_or_default();
+        let mut all = vec![self.versions.as_str(), define, RUNTIME_HEADER];
         all.extend(COMPILE);
         all.extend(parts);
         cache::key(&all)
@@ -155,18 +128,10 @@ impl<'a> Toolchain<'a> {
                 compile(&mut command)
             })
         })?;
-        Ok(sources
-            .iter()
-            .map(|source| path.join(format!("{source}.o")))
-            .collect())
+        Ok(sources.iter().map(|source| path.join(format!("{source}.o"))).collect())
     }
 
-    fn verilate(
-        &self,
-        directory: &Path,
-        design: &Design,
-        wrapper: &str,
-    ) -> Result<(), VerilatorError> {
+    fn verilate(&self, directory: &Path, design: &Design, wrapper: &str) -> Result<(), VerilatorError> {
         write(&directory.join("design.v"), &design.verilog)?;
         write(&directory.join("wrapper.v"), wrapper)?;
         write(&directory.join("warnings.vlt"), WARNINGS)?;
@@ -182,9 +147,7 @@ impl<'a> Toolchain<'a> {
         if output.status.success() {
             return Ok(());
         }
-        Err(VerilatorError::VerilateFailed {
-            output: tools::printed(&output),
-        })
+        Err(VerilatorError::VerilateFailed { output: tools::printed(&output) })
     }
 
     fn compile_model(&self, directory: &Path) -> Result<(), VerilatorError> {
@@ -193,20 +156,19 @@ impl<'a> Toolchain<'a> {
         let units = units(directory, self.options.optimize)?;
         in_parallel(&units, |unit| {
             let mut command = self.compiler(directory, unit.level);
-            command
-                .arg("-I")
-                .arg(self.header(unit.level)?)
-                .args(["-include", "runtime.h", "-c"])
-                .arg(&unit.file);
+            command.arg("-I").arg(self.header(unit.level)?).args(["-include", "runtime.h", "-c"]).arg(&unit.file);
             compile(&mut command)
         })?;
         let mut link = Command::new(&self.options.tools.cxx);
         link.current_dir(directory)
-            .args(["-shared", "-s", "-Wl,-Bsymbolic", "-pthread"])
-            .arg("-Wl,--version-script=exports.map")
+            .args(LINK)
             .args(["-o", MODEL])
             .args(units.iter().map(|unit| unit.file.replace(".cpp", ".o")))
-            .args(self.runtime()?);
+            .args(match self.options.runtime {
+                Runtime::Own => self.runtime()?,
+                #[cfg(feature = "verilated")]
+                Runtime::Host => Vec::new(),
+            });
         if self.options.trace == Trace::Fst {
             link.arg("-lz");
         }
@@ -215,17 +177,17 @@ impl<'a> Toolchain<'a> {
 }
 
 /// The library of a design below the cache directory, and whether it was there already.
-pub(super) fn library(
-    design: &Design,
-    wrapper: &str,
-    options: &Options,
-) -> Result<(PathBuf, bool), VerilatorError> {
+pub(super) fn library(design: &Design, wrapper: &str, options: &Options) -> Result<(PathBuf, bool), VerilatorError> {
     let toolchain = Toolchain::find(options)?;
     let optimize = match options.optimize {
         Optimize::Build => "build",
         Optimize::Run => "run",
     };
-    let name = toolchain.key(&[&design.verilog, wrapper, SHIM, optimize]);
+    let mut parts = vec![design.verilog.as_str(), wrapper, SHIM, optimize];
+    parts.extend([WARNINGS, EXPORTS]);
+    parts.extend(VERILATE);
+    parts.extend(LINK);
+    let name = toolchain.key(&parts);
     let (path, cached) = cache::entry(&options.cache_dir, &name, |directory| {
         let work = directory.join("work");
         fs::create_dir(&work).map_err(VerilatorError::io(&work))?;
@@ -238,58 +200,7 @@ pub(super) fn library(
     Ok((path.join(MODEL), cached))
 }
 
-/// Groups the generated files and the shim into units, and writes the units.
-fn units(directory: &Path, optimize: Optimize) -> Result<Vec<Unit>, VerilatorError> {
-    let mut generated = Vec::new();
-    for file in fs::read_dir(directory).map_err(VerilatorError::io(directory))? {
-        let file = file.map_err(VerilatorError::io(directory))?;
-        let bytes = file
-            .metadata()
-            .map_err(VerilatorError::io(file.path()))?
-            .len();
-        if let Ok(name) = file.file_name().into_string() {
-            if name.ends_with(".cpp") {
-                generated.push((name, bytes));
-            }
-        }
-    }
-    generated.sort();
-    let fast_level = match optimize {
-        Optimize::Build => "-O1",
-        Optimize::Run => "-O2",
-    };
-    // Start-up code runs once.
-    let is_slow = |name: &str| name.contains("__Slow") || name.contains("__Syms");
-    let (slow, fast): (Vec<_>, Vec<_>) =
-        if generated.iter().map(|g| g.1).sum::<u64>() < SINGLE_UNIT_BYTES {
-            (Vec::new(), generated)
-        } else {
-            generated.into_iter().partition(|(name, _)| is_slow(name))
-        };
-    let mut units = Vec::new();
-    for (files, level) in [(fast, fast_level), (slow, "-O0")] {
-        let mut text = String::new();
-        let mut bytes = 0;
-        let mut texts = Vec::new();
-        for (name, size) in files {
-            if bytes > 0 && bytes + size > UNIT_BYTES {
-                texts.push(std::mem::take(&mut text));
-                bytes = 0;
-            }
-            text.push_str(&format!("#include \"{name}\"\n"));
-            bytes += size;
-        }
-        texts.push(text);
-        for text in texts.iter().filter(|text| !text.is_empty()) {
-            let file = format!("unit{}.cpp", units.len());
-            write(&directory.join(&file), text)?;
-            units.push(Unit { file, level });
-        }
-    }
-    Ok(units)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), VerilatorError> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), VerilatorError> {
     fs::write(path, text).map_err(VerilatorError::io(path))
 }
 
@@ -299,9 +210,7 @@ fn compile(command: &mut Command) -> Result<(), VerilatorError> {
         return Ok(());
     }
     let arguments: Vec<OsString> = command.get_args().map(OsString::from).collect();
-    Err(VerilatorError::CompileFailed {
-        output: format!("{arguments:?}\n{}", tools::printed(&output)),
-    })
+    Err(VerilatorError::CompileFailed { output: format!("{arguments:?}\n{}", tools::printed(&output)) })
 }
 
 /// Does the work for each item, as many at a time as there are cores. The first error of the list is returned.
@@ -321,14 +230,10 @@ fn in_parallel<T: Sync>(
         Ok(())
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores.min(items.len()))
-            .map(|_| scope.spawn(worker))
-            .collect();
-        workers
-            .into_iter()
-            .try_for_each(|handle| match handle.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
+        let workers: Vec<_> = (0..cores.min(items.len())).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().try_for_each(|handle| match handle.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
     })
 }

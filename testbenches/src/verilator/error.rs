@@ -16,53 +16,32 @@ pub enum VerilatorError {
     #[error("the C++ compiler failed:\n{output}")]
     CompileFailed { output: String },
     #[error("cannot load {}: {source}", path.display())]
-    LoadFailed {
-        path: PathBuf,
-        source: libloading::Error,
-    },
+    LoadFailed { path: PathBuf, source: libloading::Error },
     #[error("the model stopped in cycle {cycle}: {message}")]
     Aborted { cycle: u64, message: String },
     #[error("{top} has no {kind} port {name}")]
-    UnknownPort {
-        top: String,
-        kind: &'static str,
-        name: String,
-    },
+    UnknownPort { top: String, kind: &'static str, name: String },
     #[error("port {name} of {top} is {actual} bits wide, not {expected}")]
-    PortWidth {
-        top: String,
-        name: String,
-        expected: usize,
-        actual: usize,
-    },
+    PortWidth { top: String, name: String, expected: usize, actual: usize },
     #[error("port handle of another design used with {top}")]
     ForeignPort { top: String },
     #[error("value {value:#x} does not fit port {name} of {width} bits")]
-    ValueTooWide {
-        name: String,
-        value: u64,
-        width: usize,
-    },
+    ValueTooWide { name: String, value: u64, width: usize },
     #[error("port {name} of {width} bits takes {expected} words, not {actual}")]
-    WordCount {
-        name: String,
-        width: usize,
-        expected: usize,
-        actual: usize,
-    },
+    WordCount { name: String, width: usize, expected: usize, actual: usize },
     #[error("cannot write the trace {}: {message}", path.display())]
     TraceFailed { path: PathBuf, message: String },
     #[error("{top} was built without tracing, so {} cannot be written", path.display())]
     TraceOff { top: String, path: PathBuf },
+    #[cfg(feature = "verilated")]
+    #[error("a model on the host's runtime writes no trace")]
+    HostTrace,
     #[error("yosys failed:\n{output}")]
     YosysFailed { output: String },
     #[error("iverilog refused the bench:\n{output}")]
     IcarusFailed { output: String },
     #[error("{}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
 }
 
 impl VerilatorError {

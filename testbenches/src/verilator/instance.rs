@@ -26,10 +26,7 @@ impl Instance {
         // SAFETY: the function takes any seed.
         let model = unsafe { (library.functions.new)(seed) };
         let Some(model) = NonNull::new(model) else {
-            return Err(VerilatorError::Aborted {
-                cycle: 0,
-                message: "out of memory".to_owned(),
-            });
+            return Err(VerilatorError::Aborted { cycle: 0, message: "out of memory".to_owned() });
         };
         let instance = Self {
             inputs: vec![0; library.layout.input_words],
@@ -93,8 +90,7 @@ impl Instance {
     #[inline]
     pub fn set_wide(&mut self, port: PortHandle, words: &[u32]) -> Result<(), VerilatorError> {
         let (start, count) = (port.word as usize, port.width.div_ceil(32) as usize);
-        if port.design != self.design || port.direction != Direction::Input || words.len() != count
-        {
+        if port.design != self.design || port.direction != Direction::Input || words.len() != count {
             return Err(self.misuse(port, Direction::Input, words.len()));
         }
         self.inputs[start..start + count].copy_from_slice(words);
@@ -122,13 +118,7 @@ impl Instance {
     #[inline]
     pub fn step(&mut self) -> Result<(), VerilatorError> {
         // SAFETY: the model is alive, and the buffers have the lengths of the wrapper's buses.
-        let failed = unsafe {
-            (self.step)(
-                self.model.as_ptr(),
-                self.inputs.as_ptr(),
-                self.outputs.as_mut_ptr(),
-            )
-        };
+        let failed = unsafe { (self.step)(self.model.as_ptr(), self.inputs.as_ptr(), self.outputs.as_mut_ptr()) };
         if failed != 0 {
             return Err(self.aborted());
         }
@@ -143,11 +133,7 @@ impl Instance {
     pub fn settle(&mut self) -> Result<(), VerilatorError> {
         // SAFETY: as in `step`.
         let failed = unsafe {
-            (self.library.functions.settle)(
-                self.model.as_ptr(),
-                self.inputs.as_ptr(),
-                self.outputs.as_mut_ptr(),
-            )
+            (self.library.functions.settle)(self.model.as_ptr(), self.inputs.as_ptr(), self.outputs.as_mut_ptr())
         };
         if failed != 0 {
             return Err(self.aborted());
@@ -173,19 +159,12 @@ impl Instance {
     /// The library was built with [`Trace::Off`](super::Trace::Off), or the file cannot be written.
     pub fn trace(&mut self, path: &Path) -> Result<(), VerilatorError> {
         let Some((open, _)) = self.library.functions.trace else {
-            return Err(VerilatorError::TraceOff {
-                top: self.library.top.clone(),
-                path: path.to_owned(),
-            });
+            return Err(VerilatorError::TraceOff { top: self.library.top.clone(), path: path.to_owned() });
         };
-        let failed = |message: String| VerilatorError::TraceFailed {
-            path: path.to_owned(),
-            message,
-        };
+        let failed = |message: String| VerilatorError::TraceFailed { path: path.to_owned(), message };
         // Verilator does not say why a file cannot be written, and leaves a failed model behind.
         std::fs::File::create(path).map_err(|error| failed(error.to_string()))?;
-        let name = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|error| failed(error.to_string()))?;
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| failed(error.to_string()))?;
         // SAFETY: the model is alive and the name ends with a zero byte.
         match unsafe { open(self.model.as_ptr(), name.as_ptr()) } {
             0 => Ok(()),
@@ -214,28 +193,19 @@ impl Instance {
 
     #[cold]
     fn aborted(&self) -> VerilatorError {
-        VerilatorError::Aborted {
-            cycle: self.cycle,
-            message: self.message(),
-        }
+        VerilatorError::Aborted { cycle: self.cycle, message: self.message() }
     }
 
     #[cold]
     fn too_wide(&self, port: PortHandle, value: u64) -> VerilatorError {
-        VerilatorError::ValueTooWide {
-            name: self.library.name(port).to_owned(),
-            value,
-            width: port.width(),
-        }
+        VerilatorError::ValueTooWide { name: self.library.name(port).to_owned(), value, width: port.width() }
     }
 
     /// Why a port cannot be used as an input or output of that many words.
     #[cold]
     fn misuse(&self, port: PortHandle, wanted: Direction, words: usize) -> VerilatorError {
         if port.design != self.design {
-            return VerilatorError::ForeignPort {
-                top: self.library.top.clone(),
-            };
+            return VerilatorError::ForeignPort { top: self.library.top.clone() };
         }
         let name = self.library.name(port).to_owned();
         if port.direction != wanted {
@@ -248,12 +218,7 @@ impl Instance {
                 name,
             };
         }
-        VerilatorError::WordCount {
-            name,
-            width: port.width(),
-            expected: port.width().div_ceil(32),
-            actual: words,
-        }
+        VerilatorError::WordCount { name, width: port.width(), expected: port.width().div_ceil(32), actual: words }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A loaded model library and the handles of its ports.
 
+use libloading::os::unix;
 use spec::Direction;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::path::Path;
@@ -64,20 +65,20 @@ impl Library {
     /// A tool is missing, the ports do not fit the Verilog, Verilator or the compiler refuses the design, the cache
     /// directory is not writable, or the library does not load.
     pub fn build(design: &Design, options: &Options) -> Result<Arc<Self>, VerilatorError> {
+        #[cfg(feature = "verilated")]
+        if options.runtime == super::Runtime::Host {
+            super::hosted::prepare(options)?;
+        }
         let (wrapper, layout) = wrap(&design.top, &design.ports)?;
         let (path, was_cached) = build::library(design, &wrapper, options)?;
-        let (loaded, functions) = load(&path).map_err(|source| VerilatorError::LoadFailed {
-            path: path.clone(),
-            source,
-        })?;
+        let (loaded, functions) =
+            load(&path).map_err(|source| VerilatorError::LoadFailed { path: path.clone(), source })?;
         let tag = path.as_os_str().as_encoded_bytes().iter();
         Ok(Arc::new(Self {
             top: design.top.clone(),
             layout,
             functions,
-            design: tag.fold(0x811c_9dc5, |hash: u32, &byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            }),
+            design: tag.fold(0x811c_9dc5, |hash: u32, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)),
             was_cached,
             _loaded: loaded,
         }))
@@ -118,11 +119,7 @@ impl Library {
         direction: Direction,
         kind: &'static str,
     ) -> Result<PortHandle, VerilatorError> {
-        let unknown = || VerilatorError::UnknownPort {
-            top: self.top.clone(),
-            kind,
-            name: name.to_owned(),
-        };
+        let unknown = || VerilatorError::UnknownPort { top: self.top.clone(), kind, name: name.to_owned() };
         let slot = self.layout.slots.get(name).ok_or_else(unknown)?;
         if slot.direction != direction {
             return Err(unknown());
@@ -136,12 +133,7 @@ impl Library {
             });
         }
         match (u32::try_from(slot.offset / 32), u32::try_from(slot.width)) {
-            (Ok(word), Ok(width)) => Ok(PortHandle {
-                design: self.design,
-                direction,
-                word,
-                width,
-            }),
+            (Ok(word), Ok(width)) => Ok(PortHandle { design: self.design, direction, word, width }),
             // A port of 2^32 bits has no place in memory.
             _ => Err(unknown()),
         }
@@ -149,9 +141,11 @@ impl Library {
 
     /// The name of a handle's port, for messages.
     pub(super) fn name(&self, port: PortHandle) -> &str {
-        let found = self.layout.slots.iter().find(|(_, slot)| {
-            slot.direction == port.direction && slot.offset / 32 == port.word as usize
-        });
+        let found = self
+            .layout
+            .slots
+            .iter()
+            .find(|(_, slot)| slot.direction == port.direction && slot.offset / 32 == port.word as usize);
         found.map_or("", |(name, _)| name)
     }
 
@@ -166,7 +160,9 @@ impl Library {
 
 fn load(path: &Path) -> Result<(libloading::Library, Functions), libloading::Error> {
     // SAFETY: the library is made by this crate; loading it runs the constructors of Verilator's runtime only.
-    let loaded = unsafe { libloading::Library::new(path) }?;
+    // All symbols are resolved at once, so that a missing one is an error here and not the end of the process later.
+    let loaded: libloading::Library =
+        unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL) }?.into();
     // SAFETY: the types are those of `shim.cpp`, which the library was compiled from. The pointers are kept together
     // with the library.
     let functions = unsafe {

@@ -23,6 +23,7 @@ mod instance;
 mod library;
 mod lint;
 mod tools;
+mod units;
 mod wrapper;
 
 #[cfg(feature = "verilated")]
@@ -72,23 +73,35 @@ pub enum Optimize {
     Run,
 }
 
+/// Where the C++ runtime of a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// In the model's library: nothing is needed of the program that loads it.
+    Own,
+    /// In the program, from the `verilated` package: see [`hosted`].
+    #[cfg(feature = "verilated")]
+    Host,
+}
+
 /// How a model is built and where it is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub cache_dir: PathBuf,
     pub trace: Trace,
     pub optimize: Optimize,
+    pub runtime: Runtime,
     pub tools: Tools,
 }
 
 impl Options {
-    /// No trace, quick to build, kept in [`cache_dir`]`(base)`.
+    /// No trace, quick to build, its own runtime, kept in [`cache_dir`]`(base)`.
     #[must_use]
     pub fn new(base: impl AsRef<Path>) -> Self {
         Self {
             cache_dir: cache_dir(base.as_ref()),
             trace: Trace::Off,
             optimize: Optimize::Build,
+            runtime: Runtime::Own,
             tools: Tools::from_path(),
         }
     }

@@ -5,6 +5,8 @@
 #ifndef SYSTOLE_RUNTIME_H_
 #define SYSTOLE_RUNTIME_H_
 
+// A model on the host's runtime takes the handlers as the host has them.
+#if !defined(SYSTOLE_HOSTED)
 #define VL_TIME_CONTEXT 1
 #define VL_USER_FATAL 1
 #define VL_USER_STOP 1
@@ -12,6 +14,7 @@
 #define VL_PRINTF systole_printf
 
 extern "C" int systole_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
+#endif
 
 #include "verilated.h"
 #if defined(SYSTOLE_TRACE_FST)

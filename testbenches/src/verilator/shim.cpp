@@ -104,19 +104,24 @@ void start(Model* model, uint64_t seed) {
     model->dut->eval();
 }
 
+#if !defined(SYSTOLE_HOSTED)
 [[noreturn]] void stop(const char* file, int line, const char* what) {
     const bool placed = file && file[0];
     throw std::runtime_error(placed ? std::string(file) + ":" + std::to_string(line) + ": " + what : what);
 }
+#endif
 
 }  // namespace
 
+#if !defined(SYSTOLE_HOSTED)
 void vl_fatal(const char* file, int line, const char*, const char* message) { stop(file, line, message); }
 void vl_stop(const char* file, int line, const char*) { stop(file, line, "Verilog $stop, $fatal or assertion"); }
 void vl_finish(const char* file, int line, const char*) { stop(file, line, "Verilog $finish"); }
+#endif
 
 extern "C" {
 
+#if !defined(SYSTOLE_HOSTED)
 int systole_printf(const char* format, ...) {
     char text[1024];
     va_list arguments;
@@ -132,6 +137,7 @@ int systole_printf(const char* format, ...) {
     }
     return length;
 }
+#endif
 
 // Null only when memory is exhausted. A design can fail in its initial blocks: see `systole_error`.
 Model* systole_new(uint64_t seed) {

@@ -40,14 +40,8 @@ pub(super) fn run(command: &mut Command, package: &'static str) -> Result<Output
         std::fs::metadata(directory).map_err(VerilatorError::io(directory))?;
     }
     command.output().map_err(|source| match source.kind() {
-        ErrorKind::NotFound => VerilatorError::ToolMissing {
-            tool: program.display().to_string(),
-            package,
-        },
-        _ => VerilatorError::Io {
-            path: program,
-            source,
-        },
+        ErrorKind::NotFound => VerilatorError::ToolMissing { tool: program.display().to_string(), package },
+        _ => VerilatorError::Io { path: program, source },
     })
 }
 
@@ -59,17 +53,10 @@ pub(super) fn printed(output: &Output) -> String {
 }
 
 /// What a program prints when given one argument, such as `--version`; asked once a process.
-pub(super) fn ask(
-    program: &Path,
-    arguments: &[&str],
-    package: &'static str,
-) -> Result<String, VerilatorError> {
+pub(super) fn ask(program: &Path, arguments: &[&str], package: &'static str) -> Result<String, VerilatorError> {
     type Answers = Mutex<HashMap<(PathBuf, Vec<String>), String>>;
     static ANSWERS: LazyLock<Answers> = LazyLock::new(Answers::default);
-    let question = (
-        program.to_owned(),
-        arguments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>(),
-    );
+    let question = (program.to_owned(), arguments.iter().map(|&a| a.to_owned()).collect::<Vec<_>>());
     // A panic elsewhere leaves the map whole.
     let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(answer) = answers.get(&question) {

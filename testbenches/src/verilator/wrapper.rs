@@ -49,9 +49,7 @@ pub struct Layout {
 /// A name is not a plain Verilog name or occurs twice, a port has no bits, or the clock is not a one-bit input.
 pub fn wrap(top: &str, ports: &[Port]) -> Result<(String, Layout), VerilatorError> {
     if !is_name(top) || top == WRAPPER {
-        return Err(VerilatorError::InvalidTop {
-            name: top.to_owned(),
-        });
+        return Err(VerilatorError::InvalidTop { name: top.to_owned() });
     }
     check(ports)?;
     let mut slots = HashMap::new();
@@ -67,11 +65,7 @@ pub fn wrap(top: &str, ports: &[Port]) -> Result<(String, Layout), VerilatorErro
             Direction::Input => ("din", &mut input_words),
             Direction::Output => ("dout", &mut output_words),
         };
-        let slot = Slot {
-            direction: port.direction,
-            offset: *words * 32,
-            width: port.width,
-        };
+        let slot = Slot { direction: port.direction, offset: *words * 32, width: port.width };
         *words += slot.words();
         let (low, high) = (slot.offset, slot.offset + slot.width);
         connections.push(format!("    .{}({bus}[{}:{low}])", port.name, high - 1));
@@ -82,11 +76,7 @@ pub fn wrap(top: &str, ports: &[Port]) -> Result<(String, Layout), VerilatorErro
     }
     // No port uses these bits, but an output bus may not float.
     pad(&mut padding, output_words * 32, MIN_WORDS * 32);
-    let layout = Layout {
-        slots,
-        input_words: input_words.max(MIN_WORDS),
-        output_words: output_words.max(MIN_WORDS),
-    };
+    let layout = Layout { slots, input_words: input_words.max(MIN_WORDS), output_words: output_words.max(MIN_WORDS) };
     let verilog = format!(
         "module {WRAPPER}(input wire clk, input wire [{}:0] din, output wire [{}:0] dout);\n  {top} dut(\n{}\n  );\n{padding}endmodule\n",
         layout.input_words * 32 - 1,
@@ -100,12 +90,7 @@ pub fn wrap(top: &str, ports: &[Port]) -> Result<(String, Layout), VerilatorErro
 fn pad(verilog: &mut String, from: usize, to: usize) {
     if from < to {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            verilog,
-            "  assign dout[{}:{from}] = {}'b0;",
-            to - 1,
-            to - from
-        );
+        let _ = writeln!(verilog, "  assign dout[{}:{from}] = {}'b0;", to - 1, to - from);
     }
 }
 
@@ -123,18 +108,13 @@ fn check(ports: &[Port]) -> Result<(), VerilatorError> {
         } else {
             continue;
         };
-        return Err(VerilatorError::InvalidPort {
-            name: port.name.clone(),
-            reason,
-        });
+        return Err(VerilatorError::InvalidPort { name: port.name.clone(), reason });
     }
     Ok(())
 }
 
 fn is_name(name: &str) -> bool {
     let mut characters = name.chars();
-    characters
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
 }

@@ -50,18 +50,12 @@ fn an_entry_is_built_once_and_is_small() {
 #[test]
 fn what_an_ended_build_left_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options {
-        cache_dir: directory.path().to_owned(),
-        ..options()
-    };
+    let options = options_in(directory.path());
     let library = Library::build(&counter(), &options).unwrap();
     drop(library);
     let is_model = |path: &Path| path.join("model.so").exists();
-    let entry = fs::read_dir(directory.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| is_model(path))
-        .unwrap();
+    let entry =
+        fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).find(|path| is_model(path)).unwrap();
     let name = entry.file_name().unwrap().to_string_lossy().into_owned();
     let unfinished = directory.path().join(format!(".{name}.unfinished"));
     fs::rename(&entry, &unfinished).unwrap();
@@ -132,10 +126,7 @@ fn a_large_design_is_compiled_in_several_units() {
     design.verilog += &format!("// {}\n", std::process::id());
     let directory = tempfile::tempdir().unwrap();
     let library = Library::build(&design, &options_in(directory.path())).unwrap();
-    let (go, q) = (
-        library.input("go", 1).unwrap(),
-        library.output("q", 8).unwrap(),
-    );
+    let (go, q) = (library.input("go", 1).unwrap(), library.output("q", 8).unwrap());
     let mut dut = library.instance(5).unwrap();
     dut.set(go, 1).unwrap();
     dut.step().unwrap();
@@ -144,8 +135,6 @@ fn a_large_design_is_compiled_in_several_units() {
     for _ in 0..50 {
         dut.step().unwrap();
         assert_eq!(dut.get(q).unwrap(), r[0]);
-        r = (0..600usize)
-            .map(|i| (r[(i + 1) % 600] ^ (r[i] + i as u64 % 7)) & 255)
-            .collect();
+        r = (0..600usize).map(|i| (r[(i + 1) % 600] ^ (r[i] + i as u64 % 7)) & 255).collect();
     }
 }

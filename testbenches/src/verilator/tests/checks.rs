@@ -23,10 +23,7 @@ fn each_mistake_is_found() {
     let latch = "module m(input g, input d, output reg q);\n  always @* if (g) q = d;\nendmodule\n";
     let text = findings(latch, "m");
     assert!(text.contains("%Warning-LATCH"), "{text}");
-    assert!(
-        text.contains("Latch inferred for signal `\\m.\\q'"),
-        "{text}"
-    );
+    assert!(text.contains("Latch inferred for signal `\\m.\\q'"), "{text}");
     assert!(text.contains("ERROR: Assertion failed"), "{text}");
 
     let text = findings(&CLEAN.replace("q <= a", "q <= a[2:0]"), "clean");
@@ -36,18 +33,11 @@ fn each_mistake_is_found() {
     let text = findings(&CLEAN.replace("endmodule", ring), "clean");
     assert!(text.contains("Warning: found logic loop"), "{text}");
 
-    let twice =
-        "module m(input a, input b, output q);\n  assign q = a;\n  assign q = b;\nendmodule\n";
+    let twice = "module m(input a, input b, output q);\n  assign q = a;\n  assign q = b;\nendmodule\n";
     let text = findings(twice, "m");
-    assert!(
-        text.contains("Warning: multiple conflicting drivers for m.\\q"),
-        "{text}"
-    );
+    assert!(text.contains("Warning: multiple conflicting drivers for m."), "{text}");
 
-    let text = findings(
-        &CLEAN.replace("endmodule", "gone g(clock);\nendmodule"),
-        "clean",
-    );
+    let text = findings(&CLEAN.replace("endmodule", "gone g(clock);\nendmodule"), "clean");
     assert!(text.contains("%Error"), "{text}");
     assert!(text.contains("ERROR: Module `\\gone'"), "{text}");
 }
@@ -64,19 +54,12 @@ module two(input clock, input we, input [4:0] wa, input [4:0] ra, input [11:0] d
   ram b(clock, we, wa, ra, ~d, q1);
 endmodule
 ";
-    let memory = |name: &str| Memory {
-        name: name.to_owned(),
-        width: 12,
-        depth: 32,
-    };
+    let memory = |name: &str| Memory { name: name.to_owned(), width: 12, depth: 32 };
     let found = memories(verilog, "two", &Tools::from_path()).unwrap();
     assert_eq!(found, [memory("a.cells"), memory("b.cells")]);
     assert_eq!(memories(CLEAN, "clean", &Tools::from_path()).unwrap(), []);
     let refused = memories("module", "m", &Tools::from_path());
-    assert!(
-        matches!(refused, Err(VerilatorError::YosysFailed { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(VerilatorError::YosysFailed { .. })), "{refused:?}");
 }
 
 #[test]
@@ -91,14 +74,8 @@ fn missing_checkers_are_errors() {
     let usual = Tools::from_path();
     let directory = tempfile::tempdir().unwrap();
     let bench = bench(directory.path(), 3);
-    let no_yosys = Tools {
-        yosys: "no-yosys".into(),
-        ..usual.clone()
-    };
-    let no_vvp = Tools {
-        vvp: "no-vvp".into(),
-        ..usual
-    };
+    let no_yosys = Tools { yosys: "no-yosys".into(), ..usual.clone() };
+    let no_vvp = Tools { vvp: "no-vvp".into(), ..usual };
     let texts = [
         lint(CLEAN, "clean", &missing).unwrap_err(),
         lint(CLEAN, "clean", &no_yosys).unwrap_err(),
@@ -116,9 +93,7 @@ fn missing_checkers_are_errors() {
         ("no-vvp", "iverilog"),
         ("no-verilator", "verilator"),
     ]
-    .map(|(tool, package)| {
-        format!("{tool} was not found: install it with `apt-get install {package}`")
-    });
+    .map(|(tool, package)| format!("{tool} was not found: install it with `apt-get install {package}`"));
     assert_eq!(texts, expected);
 }
 
@@ -150,10 +125,7 @@ endmodule
     );
     std::fs::write(directory.join("adder.v"), dut).unwrap();
     // `$fatal` is not Verilog-2001.
-    let text = text.replace(
-        "$fatal(1, \"FAIL\")",
-        "begin $display(\"FAIL\"); $stop; end",
-    );
+    let text = text.replace("$fatal(1, \"FAIL\")", "begin $display(\"FAIL\"); $stop; end");
     std::fs::write(directory.join("adder_tb.v"), text).unwrap();
     std::fs::write(directory.join("data.hex"), "01\n02\n").unwrap();
     Bench {
@@ -167,27 +139,15 @@ endmodule
 fn icarus_passes_a_right_bench_and_fails_a_wrong_one() {
     let directory = tempfile::tempdir().unwrap();
     let run = icarus(&bench(directory.path(), 3), &Tools::from_path()).unwrap();
-    assert_eq!(
-        (run.status, run.stdout.contains("PASS")),
-        (Some(0), true),
-        "{run:?}"
-    );
+    assert_eq!((run.status, run.stdout.contains("PASS")), (Some(0), true), "{run:?}");
     let run = icarus(&bench(directory.path(), 4), &Tools::from_path()).unwrap();
-    assert!(
-        run.status != Some(0) && run.stdout.contains("FAIL"),
-        "{run:?}"
-    );
+    assert!(run.status != Some(0) && run.stdout.contains("FAIL"), "{run:?}");
     assert!(!run.stdout.contains("PASS"), "{run:?}");
 
     let mut broken = bench(directory.path(), 3);
     broken.files.remove(0);
-    let error = icarus(&broken, &Tools::from_path())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("iverilog refused the bench:\n"),
-        "{error}"
-    );
+    let error = icarus(&broken, &Tools::from_path()).unwrap_err().to_string();
+    assert!(error.starts_with("iverilog refused the bench:\n"), "{error}");
     assert!(error.contains("adder"), "{error}");
 }
 
@@ -196,24 +156,12 @@ fn verilator_passes_a_right_bench_and_fails_a_wrong_one() {
     let directory = tempfile::tempdir().unwrap();
     let tools = Tools::from_path();
     let run = verilator_binary(&bench(directory.path(), 3), 1, &tools).unwrap();
-    assert_eq!(
-        (run.status, run.stdout.contains("PASS")),
-        (Some(0), true),
-        "{run:?}"
-    );
+    assert_eq!((run.status, run.stdout.contains("PASS")), (Some(0), true), "{run:?}");
     let run = verilator_binary(&bench(directory.path(), 4), 1, &tools).unwrap();
-    assert!(
-        run.status != Some(0) && run.stdout.contains("FAIL"),
-        "{run:?}"
-    );
+    assert!(run.status != Some(0) && run.stdout.contains("FAIL"), "{run:?}");
 
     let mut broken = bench(directory.path(), 3);
     broken.files.remove(0);
-    let error = verilator_binary(&broken, 1, &tools)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("verilator refused the design:\n"),
-        "{error}"
-    );
+    let error = verilator_binary(&broken, 1, &tools).unwrap_err().to_string();
+    assert!(error.starts_with("verilator refused the design:\n"), "{error}");
 }

@@ -50,10 +50,7 @@ fn missing_tools_say_what_to_install() {
 #[test]
 fn a_syntax_error_gives_verilators_text() {
     let text = build_error(&probe("always @(posedge clock) q <= ;"));
-    assert!(
-        text.starts_with("verilator refused the design:\n%Error: design.v:2:"),
-        "{text}"
-    );
+    assert!(text.starts_with("verilator refused the design:\n%Error: design.v:2:"), "{text}");
 }
 
 #[test]
@@ -89,23 +86,11 @@ fn impossible_ports_are_refused() {
     };
     let reason = |top, ports: &[Port]| error(wrap(top, ports));
     assert_eq!(reason("t", &ports("a", 1)), "port a: listed twice");
-    assert_eq!(
-        reason("t", &ports("a", 0)),
-        "port a: 0 bits wide, at least 1 is needed"
-    );
-    assert_eq!(
-        reason("t", &ports("a b", 1)),
-        "port a b: not a plain Verilog name"
-    );
-    assert_eq!(
-        reason("t", &ports("clock", 2)),
-        "port clock: the clock is an input of 1 bit"
-    );
+    assert_eq!(reason("t", &ports("a", 0)), "port a: 0 bits wide, at least 1 is needed");
+    assert_eq!(reason("t", &ports("a b", 1)), "port a b: not a plain Verilog name");
+    assert_eq!(reason("t", &ports("clock", 2)), "port clock: the clock is an input of 1 bit");
     for top in ["dutwrap", "a;b", ""] {
-        assert_eq!(
-            reason(top, &[]),
-            format!("top module {top}: not a plain Verilog name, or the name of the wrapper")
-        );
+        assert_eq!(reason(top, &[]), format!("top module {top}: not a plain Verilog name, or the name of the wrapper"));
     }
 }
 
@@ -140,48 +125,26 @@ fn a_damaged_library_is_an_error() {
         }
     }
     let text = error(Library::build(&counter(), &options));
-    assert!(
-        text.starts_with("cannot load ") && text.contains("model.so"),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot load ") && text.contains("model.so"), "{text}");
 }
 
 #[test]
 fn an_unwritable_cache_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = error(Library::build(&counter(), &options_in(file.path())));
-    assert!(
-        text.starts_with(&file.path().display().to_string()),
-        "{text}"
-    );
+    assert!(text.starts_with(&file.path().display().to_string()), "{text}");
 }
 
 #[test]
 fn fatal_stop_and_finish_give_cycle_and_text() {
-    let body = |statement| {
-        probe(&format!(
-            "always @(posedge clock) begin q <= 0; if (go) begin {statement} end end"
-        ))
-    };
+    let body = |statement| probe(&format!("always @(posedge clock) begin q <= 0; if (go) begin {statement} end end"));
     let text = run_error(&body("$display(\"q is %0d\", q); $fatal(1, \"too much\");"));
-    assert!(
-        text.starts_with("the model stopped in cycle 3: q is 0\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("TOP.dutwrap.dut: too much\ndesign.v:2: Verilog $stop"),
-        "{text}"
-    );
+    assert!(text.starts_with("the model stopped in cycle 3: q is 0\n"), "{text}");
+    assert!(text.contains("TOP.dutwrap.dut: too much\ndesign.v:2: Verilog $stop"), "{text}");
     let text = run_error(&body("$stop;"));
-    assert!(
-        text.contains("cycle 3: design.v:2: Verilog $stop"),
-        "{text}"
-    );
+    assert!(text.contains("cycle 3: design.v:2: Verilog $stop"), "{text}");
     let text = run_error(&body("$finish;"));
-    assert!(
-        text.contains("cycle 3: design.v:2: Verilog $finish"),
-        "{text}"
-    );
+    assert!(text.contains("cycle 3: design.v:2: Verilog $finish"), "{text}");
     let text = run_error(&body("assert (q == 1);"));
     assert!(text.contains("Assertion failed"), "{text}");
 }
@@ -203,86 +166,41 @@ fn a_loop_that_does_not_settle_stops_the_model() {
 #[test]
 fn ports_are_found_by_name_direction_and_width() {
     let library = build(&counter());
-    assert_eq!(
-        error(library.input("nope", 1)),
-        "counter has no input port nope"
-    );
-    assert_eq!(
-        error(library.input("q5", 5)),
-        "counter has no input port q5"
-    );
-    assert_eq!(
-        error(library.output("step5", 5)),
-        "counter has no output port step5"
-    );
-    assert_eq!(
-        error(library.input("clock", 1)),
-        "counter has no input port clock"
-    );
-    assert_eq!(
-        error(library.output("q5", 6)),
-        "port q5 of counter is 5 bits wide, not 6"
-    );
+    assert_eq!(error(library.input("nope", 1)), "counter has no input port nope");
+    assert_eq!(error(library.input("q5", 5)), "counter has no input port q5");
+    assert_eq!(error(library.output("step5", 5)), "counter has no output port step5");
+    assert_eq!(error(library.input("clock", 1)), "counter has no input port clock");
+    assert_eq!(error(library.output("q5", 6)), "port q5 of counter is 5 bits wide, not 6");
 }
 
 #[test]
 fn a_handle_used_wrongly_is_an_error() {
     let library = build(&counter());
     let other = build(&probe("always @(posedge clock) q <= go;"));
-    let (step5, add70) = (
-        library.input("step5", 5).unwrap(),
-        library.input("add70", 70).unwrap(),
-    );
-    let (q5, q70) = (
-        library.output("q5", 5).unwrap(),
-        library.output("q70", 70).unwrap(),
-    );
+    let (step5, add70) = (library.input("step5", 5).unwrap(), library.input("add70", 70).unwrap());
+    let (q5, q70) = (library.output("q5", 5).unwrap(), library.output("q70", 70).unwrap());
     let mut dut = library.instance(1).unwrap();
     let foreign = "port handle of another design used with counter";
     assert_eq!(error(dut.set(other.input("go", 1).unwrap(), 1)), foreign);
     assert_eq!(error(dut.get(other.output("q", 8).unwrap())), foreign);
-    assert_eq!(
-        error(dut.set(step5, 32)),
-        "value 0x20 does not fit port step5 of 5 bits"
-    );
+    assert_eq!(error(dut.set(step5, 32)), "value 0x20 does not fit port step5 of 5 bits");
     assert_eq!(error(dut.set(q5, 1)), "counter has no input port q5");
     assert_eq!(error(dut.get(step5)), "counter has no output port step5");
-    assert_eq!(
-        error(dut.set(add70, 1)),
-        "port add70 of 70 bits takes 3 words, not 2"
-    );
-    assert_eq!(
-        error(dut.get(q70)),
-        "port q70 of 70 bits takes 3 words, not 2"
-    );
-    assert_eq!(
-        error(dut.set_wide(add70, &[1, 2])),
-        "port add70 of 70 bits takes 3 words, not 2"
-    );
-    assert_eq!(
-        error(dut.get_wide(add70).map(<[u32]>::to_vec)),
-        "counter has no output port add70"
-    );
+    assert_eq!(error(dut.set(add70, 1)), "port add70 of 70 bits takes 3 words, not 2");
+    assert_eq!(error(dut.get(q70)), "port q70 of 70 bits takes 3 words, not 2");
+    assert_eq!(error(dut.set_wide(add70, &[1, 2])), "port add70 of 70 bits takes 3 words, not 2");
+    assert_eq!(error(dut.get_wide(add70).map(<[u32]>::to_vec)), "counter has no output port add70");
 }
 
 #[test]
 fn a_trace_that_cannot_be_written_is_an_error() {
     let mut plain = build(&counter()).instance(1).unwrap();
-    assert_eq!(
-        error(plain.trace(Path::new("x.vcd"))),
-        "counter was built without tracing, so x.vcd cannot be written"
-    );
-    let options = Options {
-        trace: Trace::Vcd,
-        ..options()
-    };
+    assert_eq!(error(plain.trace(Path::new("x.vcd"))), "counter was built without tracing, so x.vcd cannot be written");
+    let options = Options { trace: Trace::Vcd, ..options() };
     let library = Library::build(&counter(), &options).unwrap();
     let mut dut = library.instance(1).unwrap();
     let text = error(dut.trace(Path::new("/no/such/place.vcd")));
-    assert!(
-        text.starts_with("cannot write the trace /no/such/place.vcd: "),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot write the trace /no/such/place.vcd: "), "{text}");
     // The model itself is unharmed.
     dut.step().unwrap();
 }

@@ -25,11 +25,7 @@ endmodule
 ";
 
 pub fn port(name: &str, direction: Direction, width: usize) -> Port {
-    Port {
-        name: name.to_owned(),
-        direction,
-        width,
-    }
+    Port { name: name.to_owned(), direction, width }
 }
 
 pub fn counter_ports() -> Vec<Port> {
@@ -51,19 +47,13 @@ pub fn counter_ports() -> Vec<Port> {
 }
 
 pub fn counter() -> Design {
-    Design {
-        verilog: COUNTER.to_owned(),
-        top: "counter".to_owned(),
-        ports: counter_ports(),
-    }
+    Design { verilog: COUNTER.to_owned(), top: "counter".to_owned(), ports: counter_ports() }
 }
 
 /// A design with only a clock, `go` and an output, around the given statements.
 pub fn probe(body: &str) -> Design {
     Design {
-        verilog: format!(
-            "module probe(input clock, input go, output reg [7:0] q);\n{body}\nendmodule\n"
-        ),
+        verilog: format!("module probe(input clock, input go, output reg [7:0] q);\n{body}\nendmodule\n"),
         top: "probe".to_owned(),
         ports: vec![
             port("clock", Direction::Input, 1),
@@ -78,13 +68,24 @@ pub fn options() -> Options {
     Options::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
 }
 
+///
+/// Verilator's runtime and the precompiled headers are taken over from the cache of all tests, for they take longer than
+/// everything else.
 pub fn options_in(directory: &Path) -> Options {
-    Options {
-        cache_dir: directory.to_owned(),
-        trace: Trace::Off,
-        optimize: Optimize::Build,
-        tools: Tools::from_path(),
+    let shared = options();
+    Library::build(&counter(), &shared).unwrap();
+    // A test may give a path that is not to become a directory.
+    if directory.is_dir() {
+        for entry in std::fs::read_dir(&shared.cache_dir).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_shared = name.starts_with("header-") || name.starts_with("runtime-");
+            if is_shared && !name.ends_with(".lock") && !directory.join(&name).exists() {
+                std::os::unix::fs::symlink(entry.path().canonicalize().unwrap(), directory.join(name)).unwrap();
+            }
+        }
     }
+    Options { cache_dir: directory.to_owned(), ..shared }
 }
 
 pub fn build(design: &Design) -> Arc<Library> {

@@ -38,17 +38,9 @@ fn counts_as_rust_does(options: &Options) {
         assert_eq!(dut.get(q1).unwrap(), r1, "q1 in cycle {cycle}");
         assert_eq!(dut.get(q5).unwrap(), r5, "q5 in cycle {cycle}");
         assert_eq!(dut.get(q33).unwrap(), r33, "q33 in cycle {cycle}");
-        assert_eq!(
-            dut.get_wide(q70).unwrap(),
-            words(r70),
-            "q70 in cycle {cycle}"
-        );
+        assert_eq!(dut.get_wide(q70).unwrap(), words(r70), "q70 in cycle {cycle}");
         let inverted = words(!by70 & MASK70);
-        assert_eq!(
-            dut.get_wide(out70).unwrap(),
-            inverted,
-            "out70 in cycle {cycle}"
-        );
+        assert_eq!(dut.get_wide(out70).unwrap(), inverted, "out70 in cycle {cycle}");
         if enabled == 1 {
             r1 ^= 1;
             r5 = (r5 + step) & 31;
@@ -66,10 +58,7 @@ fn odd_widths_count_as_rust_does() {
 
 #[test]
 fn odd_widths_count_as_rust_does_optimized_for_running() {
-    counts_as_rust_does(&Options {
-        optimize: Optimize::Run,
-        ..options()
-    });
+    counts_as_rust_does(&Options { optimize: Optimize::Run, ..options() });
 }
 
 #[test]
@@ -128,9 +117,7 @@ fn start_state_follows_the_seed_until_reset() {
 #[test]
 fn start_state_is_the_same_on_every_thread() {
     let library = build(&counter());
-    let expected: Vec<_> = (0..50)
-        .map(|seed| start_and_reset(&library, seed))
-        .collect();
+    let expected: Vec<_> = (0..50).map(|seed| start_and_reset(&library, seed)).collect();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -1,0 +1,36 @@
+//! Why a network could not be quantized.
+
+use super::parameters::FixedPointError;
+use golden::GoldenError;
+use spec::Format;
+use thiserror::Error;
+
+/// See the module.
+#[derive(Debug, Error, PartialEq)]
+pub enum QuantizeError {
+    #[error("numerics.weight is {format}: symmetric weights need a signed format of at least 2 bits")]
+    WeightFormat { format: Format },
+    #[error(
+        "numerics.output is {output} and numerics.activation is {activation}: a network of {layers} layers needs them equal, \
+         as each layer's output is the next one's activations"
+    )]
+    FormatsDiffer { layers: usize, output: Format, activation: Format },
+    #[error(
+        "layer {layer} is {k} x {n}, but its input has {input_len} elements, or its weights or bias another length"
+    )]
+    LayerShape { layer: String, k: usize, n: usize, input_len: usize },
+    #[error("layer {layer} sums {k} terms, numerics.max_k is {max_k}")]
+    TooManyTerms { layer: String, k: usize, max_k: u32 },
+    #[error("the calibration data has {given} values: it must have one or more rows of {input_len}")]
+    CalibrationLength { given: usize, input_len: usize },
+    #[error("the calibration data holds {value} at element {at}: every value must be finite")]
+    CalibrationValue { at: usize, value: f32 },
+    #[error("layer {layer}, channel {channel}: the folded bias {value} does not fit numerics.bias_bits: it must be in {min}..={max}")]
+    Bias { layer: String, channel: usize, value: i64, min: i64, max: i64 },
+    #[error("layer {layer}, channel {channel}: {source}")]
+    Ratio { layer: String, channel: usize, source: FixedPointError },
+    #[error("the input has {given} values: it must have one or more rows of {input_len}")]
+    InputLength { given: usize, input_len: usize },
+    #[error("layer {layer}: {source}")]
+    Golden { layer: String, source: GoldenError },
+}

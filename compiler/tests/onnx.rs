@@ -1,0 +1,228 @@
+//! Import from ONNX: the shipped network against onnxruntime, small graphs by hand, and what is refused.
+
+use compiler::npz::Npz;
+use compiler::onnx::proto::{
+    Attribute, Dimension, Graph, Model, Node, StringEntry, Tensor, TensorShape, TensorType, Type, ValueInfo, FLOAT,
+    INT64,
+};
+use compiler::onnx::{count_correct, read_onnx, FloatNetwork, OnnxError};
+use prost::Message;
+
+const MLP: &[u8] = include_bytes!("../../examples/digits/mlp.onnx");
+const DIGITS: &[u8] = include_bytes!("../../examples/digits/digits.npz");
+/// The logits of the first 20 test images by onnxruntime 1.32.0 (CPU, x86-64).
+const ONNXRUNTIME: &[u8] = include_bytes!("data/digits_onnxruntime_1.32.0.npz");
+
+#[test]
+fn the_digits_network_gives_what_onnxruntime_gives() {
+    let network = read_onnx(MLP).expect("the shipped network is read");
+    let shapes: Vec<_> = network.layers.iter().map(|l| (l.name.as_str(), l.k, l.n, l.relu)).collect();
+    assert_eq!(shapes, [("gemm1", 64, 32, true), ("gemm2", 32, 10, false)]);
+    let test = Npz::new(DIGITS.to_vec()).and_then(|mut npz| npz.matrix("test", 64)).expect("the shipped data is read");
+    let expected = Npz::new(ONNXRUNTIME.to_vec()).and_then(|mut npz| npz.matrix("logits", 10)).expect("a fixture");
+    assert_eq!(expected.rows, 20);
+    let logits = network.forward(&test.values[..20 * 64]);
+    assert_eq!(logits.len(), expected.values.len());
+    for (at, (ours, theirs)) in logits.iter().zip(&expected.values).enumerate() {
+        // Sums of 64 float32 terms in another order.
+        assert!((ours - theirs).abs() <= 2e-5 * theirs.abs().max(1.0), "logit {at}: {ours} and {theirs}");
+    }
+}
+
+fn tensor(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dims: dims.to_vec(),
+        data_type: FLOAT,
+        float_data: values.to_vec(),
+        ..Tensor::default()
+    }
+}
+
+fn node(name: &str, op_type: &str, input: &[&str], output: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        op_type: op_type.to_owned(),
+        input: input.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..Node::default()
+    }
+}
+
+fn with(mut node: Node, name: &str, i: i64, f: f32) -> Node {
+    node.attribute.push(Attribute { name: name.to_owned(), i, f, ..Attribute::default() });
+    node
+}
+
+/// Dimensions below 1 are symbolic.
+fn value(name: &str, dims: &[i64]) -> ValueInfo {
+    let dim = |&dim: &i64| match dim {
+        1.. => Dimension { dim_value: Some(dim), dim_param: None },
+        _ => Dimension { dim_value: None, dim_param: Some("n".to_owned()) },
+    };
+    let shape = Some(TensorShape { dim: dims.iter().map(dim).collect() });
+    ValueInfo {
+        name: name.to_owned(),
+        r#type: Some(Type { tensor_type: Some(TensorType { elem_type: FLOAT, shape }) }),
+    }
+}
+
+fn graph(input: &[i64], node: Vec<Node>, initializer: Vec<Tensor>) -> Graph {
+    Graph { node, initializer, input: vec![value("x", input)], output: vec![value("y", &[])] }
+}
+
+fn read(graph: Graph) -> Result<FloatNetwork, OnnxError> {
+    read_onnx(&Model { ir_version: 8, graph: Some(graph), opset_import: Vec::new() }.encode_to_vec())
+}
+
+/// y = x w + b for two inputs and three outputs.
+fn plain() -> Graph {
+    let weights = tensor("w", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    graph(&[0, 2], vec![node("g", "Gemm", &["x", "w", "b"], "y")], vec![weights, tensor("b", &[3], &[0.1, 0.2, 0.3])])
+}
+
+fn refused(graph: Graph) -> String {
+    read(graph).expect_err("refused").to_string()
+}
+
+#[test]
+fn gemm_folds_its_attributes() {
+    let mut graph = plain();
+    graph.initializer[0] = tensor("w", &[3, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    let gemm = graph.node.remove(0);
+    graph.node.push(with(with(with(gemm, "transB", 1, 0.0), "alpha", 0, 2.0), "beta", 0, -1.0));
+    let network = read(graph).expect("supported");
+    assert_eq!(network.layers[0].weights, [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+    assert_eq!(network.layers[0].bias, [-0.1, -0.2, -0.3]);
+    // (1, -1): 2 - 8 - 0.1.
+    assert_eq!(network.forward(&[1.0, -1.0]), [-6.1, -6.2, -6.3]);
+}
+
+#[test]
+fn matmul_add_relu_and_shape_operators_make_layers() {
+    let shape = Tensor { name: String::new(), dims: vec![2], data_type: INT64, ..Tensor::default() };
+    let shape = Tensor { raw_data: [-1_i64, 4].iter().flat_map(|v| v.to_le_bytes()).collect(), ..shape };
+    let mut constant = node("", "Constant", &[], "shape");
+    constant.attribute.push(Attribute { name: "value".to_owned(), t: Some(shape), ..Attribute::default() });
+    let nodes = vec![
+        constant,
+        node("r", "Reshape", &["x", "shape"], "flat"),
+        node("i", "Identity", &["flat"], "same"),
+        node("m", "MatMul", &["same", "w"], "sum"),
+        node("a", "Add", &["b", "sum"], "biased"),
+        node("", "Relu", &["biased"], "y"),
+    ];
+    let tensors = vec![tensor("w", &[4, 1], &[1.0, 10.0, 100.0, 1000.0]), tensor("b", &[1], &[0.5])];
+    let network = read(graph(&[0, 2, 2], nodes, tensors)).expect("supported");
+    assert_eq!((network.input_len, network.output_len()), (4, 1));
+    assert_eq!(network.forward(&[1.0, 2.0, 3.0, 4.0, -1.0, 0.0, 0.0, 0.0]), [4321.5, 0.0]);
+}
+
+#[test]
+fn all_unsupported_nodes_are_listed() {
+    let mut graph = plain();
+    graph.node.insert(0, node("c", "Conv", &["x"], "h"));
+    graph.node[1] = with(graph.node[1].clone(), "transA", 1, 0.0);
+    graph.node.push(Node { domain: "com.example".to_owned(), ..node("", "Relu", &["h"], "z") });
+    assert_eq!(
+        refused(graph),
+        "unsupported nodes: c (Conv), g (Gemm): transA = 1, only 0 is supported, -> z (com.example.Relu); \
+         supported are Gemm, MatMul, Add, Relu, Flatten, Reshape, Identity and Constant"
+    );
+}
+
+#[test]
+fn every_truncation_of_the_file_is_an_error() {
+    let mut decode_errors = 0;
+    for len in 0..MLP.len() {
+        match read_onnx(&MLP[..len]) {
+            Ok(_) => {
+                // Only the opset, which follows the graph, may be missing.
+                let rest = MLP.len() - len;
+                assert!(rest < 8, "the first {len} bytes were taken for a whole model");
+            }
+            Err(OnnxError::Decode(_)) => decode_errors += 1,
+            Err(_) => {}
+        }
+    }
+    assert!(decode_errors > MLP.len() - 100);
+}
+
+#[test]
+fn tensors_are_checked() {
+    let edit = |change: &dyn Fn(&mut Tensor)| {
+        let mut graph = plain();
+        change(&mut graph.initializer[0]);
+        refused(graph)
+    };
+    assert_eq!(edit(&|w| w.float_data[4] = f32::NAN), "tensor w holds NaN at element 4: every value must be finite");
+    assert_eq!(
+        edit(&|w| w.external_data.push(StringEntry { key: "location".to_owned(), value: "w.bin".to_owned() })),
+        "tensor w lies in another file: external data is not supported"
+    );
+    assert_eq!(edit(&|w| w.data_type = 10), "tensor w has ONNX data type 10: it must be 1 (float32)");
+    let length = "tensor w has the shape [2, 3], but its data makes 5 elements";
+    assert_eq!(edit(&|w| w.float_data.truncate(5)), length);
+    assert_eq!(edit(&|w| w.raw_data = vec![0; 23]), length);
+    assert_eq!(edit(&|w| w.dims[0] = -2), "tensor w has the shape [-2, 3], but its data makes 6 elements");
+    assert_eq!(edit(&|w| w.dims = vec![3, 2]), "node g (Gemm): the weights has the shape [3, 2], expected [2, n]");
+    let mut graph = plain();
+    graph.initializer[1] = tensor("b", &[2], &[0.0, 0.0]);
+    assert_eq!(refused(graph), "node g (Gemm): the bias has the shape [2], expected [3]");
+}
+
+#[test]
+fn graphs_are_checked() {
+    let input = |dims: &[i64]| {
+        let mut graph = plain();
+        graph.input[0] = value("x", dims);
+        refused(graph)
+    };
+    let rule = "every dimension but the first (the batch) must be a positive number";
+    assert_eq!(input(&[0, 0]), format!("input x has the shape [n, n]: {rule}"));
+    assert_eq!(input(&[2]), format!("input x has the shape [2]: {rule}"));
+    assert_eq!(
+        input(&[0, 1, 2]),
+        "node g (Gemm): the input has the shape [-1, 1, 2], expected two dimensions (a Flatten is missing)"
+    );
+
+    let mut graph = plain();
+    graph.input.push(value("x2", &[0, 2]));
+    assert_eq!(
+        refused(graph),
+        "the graph has the inputs [\"x\", \"x2\"]: it must have exactly one that is not an initializer"
+    );
+
+    let mut graph = plain();
+    graph.node[0].output[0] = "h".to_owned();
+    graph.node.extend([node("r", "Relu", &["h"], "a"), node("i", "Identity", &["h"], "y")]);
+    assert_eq!(refused(graph), "value h feeds [\"r\", \"i\"]: branches are not supported");
+
+    let mut graph = plain();
+    graph.node[0].output[0] = "h".to_owned();
+    assert_eq!(refused(graph), "value h is neither the graph's output nor anyone's input");
+
+    let mut graph = plain();
+    graph.node.push(node("r", "Relu", &["b"], "c"));
+    assert_eq!(refused(graph), "nodes [\"r\"] are not on the path from the input to the output");
+
+    let mut graph = plain();
+    graph.node[0].input[1] = "unknown".to_owned();
+    assert_eq!(refused(graph), "node g (Gemm): its second operand must be a constant");
+
+    assert_eq!(
+        refused(self::graph(&[0, 2], vec![node("i", "Identity", &["x"], "y")], vec![])),
+        "the graph has no Gemm and no MatMul"
+    );
+    assert_eq!(
+        refused(self::graph(&[0, 2], vec![node("r", "Relu", &["x"], "y")], vec![])),
+        "node r (Relu): its input must be the output of a Gemm or MatMul"
+    );
+    assert_eq!(read_onnx(&[]).expect_err("refused").to_string(), "the file holds no ONNX graph");
+}
+
+#[test]
+fn the_first_of_equal_scores_counts() {
+    assert_eq!(count_correct(&[1, 3, 3, 0, 0, 0], 3, &[1, 0]), 2);
+    assert_eq!(count_correct(&[1, 3, 3, 0, 0, 0], 3, &[2, 1]), 0);
+}

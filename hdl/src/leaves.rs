@@ -1,0 +1,56 @@
+//! The leaves: the only blocks that carry Verilog text, each beside its behaviour in Rust.
+//!
+//! Every leaf states its latency: 0 is combinational, 1 is one register between input and output.
+
+mod extract;
+mod insert;
+mod memory;
+mod merge;
+mod multiplier;
+mod pack;
+mod register;
+mod register_enabled;
+mod register_file;
+mod select;
+mod shifter;
+mod strobe;
+mod unpack;
+
+pub use extract::Extract;
+pub use insert::Insert;
+pub use memory::{Collision, Memory};
+pub use merge::Merge;
+pub use multiplier::{Multiplier, Operand};
+pub use pack::Pack;
+pub use register::Register;
+pub use register_enabled::RegisterEnabled;
+pub use register_file::RegisterFile;
+pub use select::Select;
+pub use shifter::Shifter;
+pub use strobe::Strobe;
+pub use unpack::Unpack;
+
+/// `[7:0] `, or nothing for one bit.
+fn range(width: usize) -> String {
+    match width {
+        1 => String::new(),
+        _ => format!("[{}:0] ", width - 1),
+    }
+}
+
+/// `name` extended with zeros from `width` to `to` bits.
+fn zero_extended(name: &str, width: usize, to: usize) -> String {
+    match to - width {
+        0 => name.to_string(),
+        missing => format!("{{{missing}'d0, {name}}}"),
+    }
+}
+
+/// `name` extended with its sign from `width` to `to` bits.
+fn sign_extended(name: &str, width: usize, to: usize) -> String {
+    match (to - width, width) {
+        (0, _) => name.to_string(),
+        (missing, 1) => format!("{{{}{{{name}}}}}", missing + 1),
+        (missing, _) => format!("{{{{{missing}{{{name}[{}]}}}}, {name}}}", width - 1),
+    }
+}

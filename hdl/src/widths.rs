@@ -1,0 +1,78 @@
+//! The widths that the command set and the contract fix, and those that follow from a configuration.
+
+use crate::bits::index_bits;
+use spec::Config;
+
+/// A byte address or a stride.
+pub const ADDRESS_BITS: usize = 32;
+/// A count of rows, requests, tiles or beats, or a buffer row in a command.
+pub const COUNT_BITS: usize = 16;
+/// An encoded command.
+pub const COMMAND_BITS: usize = spec::COMMAND_BITS;
+/// The bit at which a piece of memory begins, within a byte.
+pub const START_BIT_BITS: usize = 3;
+/// The field with the number of groups in the last tile.
+pub const LAST_GROUP_BITS: usize = 7;
+/// The clamp bounds in a command; of each, one bit more than the output's matters.
+pub const BOUND_BITS: usize = 32;
+/// Jobs between issue and the words of a channel.
+pub const JOB_QUEUE_DEPTH: usize = 4;
+/// Groups between the requantizer and the write channel.
+pub const STORE_QUEUE_DEPTH: usize = 8;
+
+/// An index of a bit in a bus word: `log2(BUS)`.
+pub fn offset_bits(bus_bits: usize) -> usize {
+    index_bits(bus_bits)
+}
+
+/// An index of a byte in a bus word: `log2(BUS / 8)`.
+pub fn byte_offset_bits(bus_bits: usize) -> usize {
+    index_bits(bus_bits) - START_BIT_BITS
+}
+
+/// A length in bits: of the longest burst, and so of the longest request.
+pub fn length_bits(bus_bits: usize) -> usize {
+    COUNT_BITS + offset_bits(bus_bits)
+}
+
+/// The widest row that load writes: an activation row, a weight row or a parameter record.
+pub fn row_bits(config: &Config) -> usize {
+    activation_row_bits(config).max(weight_row_bits(config)).max(parameter_bits(config))
+}
+
+/// An address of a row in any of load's buffers.
+pub fn row_addr_bits(config: &Config) -> usize {
+    let g = config.geometry();
+    let deepest = g.activation_buffer_rows().max(g.weight_buffer_rows()).max(g.parameter_rows());
+    index_bits(deepest)
+}
+
+/// A row of the activation buffer.
+pub fn activation_row_bits(config: &Config) -> usize {
+    config.geometry().rows() * bits(config.numerics().activation().bits())
+}
+
+/// A row of the weight buffer.
+pub fn weight_row_bits(config: &Config) -> usize {
+    config.geometry().cols() * bits(config.numerics().weight().bits())
+}
+
+/// A row of the accumulator.
+pub fn accumulator_row_bits(config: &Config) -> usize {
+    config.geometry().cols() * bits(config.numerics().accumulator_bits())
+}
+
+/// One parameter record.
+pub fn parameter_bits(config: &Config) -> usize {
+    bits(config.numerics().parameter_bits())
+}
+
+/// A group: what the requantizer's lanes give in a cycle.
+pub fn group_bits(config: &Config) -> usize {
+    config.geometry().requantizer_lanes() * bits(config.numerics().output().bits())
+}
+
+/// A width of the configuration as the crate counts widths.
+pub fn bits(width: u32) -> usize {
+    width as usize // widening
+}

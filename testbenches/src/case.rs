@@ -1,0 +1,157 @@
+//! A case: a named problem that any engine can run, complete in one small file.
+
+use crate::data::{Data, Random};
+use compiler::{CompileError, Compiled, Layer};
+use golden::{Bounds, Channel, Shape};
+use serde::{Deserialize, Serialize};
+use sim::{Environment, Stalls};
+use spec::config::{ConfigError, RawConfig};
+use spec::Config;
+use thiserror::Error;
+
+/// Why a case cannot be run.
+#[derive(Debug, Error)]
+pub enum CaseError {
+    #[error("the case does not parse: {0}")]
+    Parse(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{property} = {value} must be in {min}..={max}")]
+    Range { property: &'static str, value: u64, min: u64, max: u64 },
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Golden(#[from] golden::GoldenError),
+}
+
+/// The case as it stands in a file. All data follow from the seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Rows of activations.
+    pub m: usize,
+    /// k of the first layer, then the n of each layer.
+    pub widths: Vec<usize>,
+    pub data: Data,
+    pub seed: u64,
+    pub latency: u64,
+    pub stall_percent: u32,
+    pub config: RawConfig,
+}
+
+/// One layer's operands.
+#[derive(Clone, Debug)]
+pub struct LayerData {
+    pub name: String,
+    pub k: usize,
+    pub n: usize,
+    pub weights: Vec<i32>,
+    pub channels: Vec<Channel>,
+    pub bounds: Bounds,
+}
+
+/// A problem ready to run: configuration, operands, program, and what the environment does.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub config: Config,
+    pub input: Vec<i32>,
+    pub m: usize,
+    pub layers: Vec<LayerData>,
+    pub compiled: Compiled,
+    pub latency: u64,
+    pub stalls: Stalls,
+}
+
+impl LayerData {
+    fn borrow(&self) -> Layer<'_> {
+        Layer {
+            name: &self.name,
+            k: self.k,
+            n: self.n,
+            weights: &self.weights,
+            channels: &self.channels,
+            bounds: self.bounds,
+        }
+    }
+}
+
+impl Case {
+    pub fn from_toml(text: &str) -> Result<Self, CaseError> {
+        toml::from_str(text).map_err(|e| CaseError::Parse(e.to_string().trim().to_owned()))
+    }
+
+    pub fn to_toml(&self) -> Result<String, CaseError> {
+        toml::to_string(self).map_err(|e| CaseError::Parse(e.to_string()))
+    }
+
+    /// Makes the operands and compiles.
+    pub fn problem(&self) -> Result<Problem, CaseError> {
+        let range = |property, value: u64, min, max| match (min..=max).contains(&value) {
+            true => Ok(()),
+            false => Err(CaseError::Range { property, value, min, max }),
+        };
+        let config = Config::try_from(self.config.clone())?;
+        range("stall_percent", self.stall_percent.into(), 0, Stalls::MAX_PERCENT.into())?;
+        range("latency", self.latency, 1, 100_000)?;
+        range("number of widths", self.widths.len() as u64, 2, 64)?;
+        range("m", self.m as u64, 1, 1 << 20)?;
+        for &width in &self.widths {
+            range("width", width as u64, 1, 1 << 16)?;
+        }
+        let numerics = config.numerics();
+        let mut random = Random::new(self.seed);
+        let mut elements = |n: usize, format| (0..n).map(|_| self.data.element(&mut random, format)).collect();
+        let input: Vec<i32> = elements(self.m * self.widths[0], numerics.activation());
+        let weights: Vec<Vec<i32>> =
+            self.widths.windows(2).map(|pair| elements(pair[0] * pair[1], numerics.weight())).collect();
+        let layers = self.widths.windows(2).zip(weights).enumerate().map(|(index, (pair, weights))| LayerData {
+            name: format!("layer{index}"),
+            k: pair[0],
+            n: pair[1],
+            weights,
+            channels: (0..pair[1]).map(|_| self.data.channel(&mut random, numerics, pair[0])).collect(),
+            bounds: self.data.bounds(&mut random, numerics),
+        });
+        let layers: Vec<LayerData> = layers.collect();
+        let stalls = Stalls { seed: self.seed, percent: self.stall_percent };
+        Problem::new(config.clone(), self.m, input, layers, self.latency, stalls)
+    }
+}
+
+impl Problem {
+    /// Compiles; the tiling is the one that the simulator's prediction likes best.
+    pub fn new(
+        config: Config,
+        m: usize,
+        input: Vec<i32>,
+        layers: Vec<LayerData>,
+        latency: u64,
+        stalls: Stalls,
+    ) -> Result<Self, CaseError> {
+        let borrowed: Vec<Layer<'_>> = layers.iter().map(LayerData::borrow).collect();
+        let cost = |commands: &[spec::Command]| sim::predict(&config, commands, latency).cycles;
+        let compiled = compiler::compile(&config, m, &input, &borrowed, &cost)?;
+        Ok(Self { config, input, m, layers, compiled, latency, stalls })
+    }
+
+    /// The machine's surroundings at the start of a run.
+    pub fn environment(&self) -> Environment {
+        let program = &self.compiled.program;
+        Environment::new(&self.config, program.commands.clone(), program.memory.clone(), self.latency, self.stalls)
+    }
+
+    /// The memory after a run by golden's naive definition: every byte, not only the outputs.
+    pub fn golden_memory(&self) -> Result<Vec<u8>, CaseError> {
+        let mut memory = self.compiled.program.memory.clone();
+        let mut activations = self.input.clone();
+        for (layer, plan) in self.layers.iter().zip(&self.compiled.layers) {
+            let shape = Shape { m: self.m, k: layer.k, n: layer.n };
+            let numerics = self.config.numerics();
+            let small = shape.macs() < 1 << 22;
+            let run = if small { golden::layer } else { golden::layer_fast };
+            activations = run(numerics, shape, &activations, &layer.weights, &layer.channels, &layer.bounds)?;
+            plan.output.write(&mut memory, &activations);
+        }
+        Ok(memory)
+    }
+}

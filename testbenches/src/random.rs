@@ -1,0 +1,78 @@
+//! Random configurations and random problems for them.
+
+use crate::case::Case;
+use crate::data::{Data, Random};
+use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics};
+use spec::{Config, Rounding};
+
+/// A random configuration: rows and cols 1..=12, widths 1..=16, 0..=2 multiplier stages, buses of 32 to 128 bits.
+pub fn config(random: &mut Random) -> RawConfig {
+    let bits = |random: &mut Random| random.between(1, 16) as u32;
+    let (activation_bits, activation_signed) = (bits(random), random.below(2) == 1);
+    // A network's outputs are its next activations, more often than not.
+    let same = random.below(3) > 0;
+    let (output_bits, output_signed) =
+        if same { (activation_bits, activation_signed) } else { (bits(random), random.below(2) == 1) };
+    let numerics = RawNumerics {
+        activation_bits,
+        activation_signed,
+        weight_bits: bits(random),
+        weight_signed: random.below(4) > 0,
+        output_bits,
+        output_signed,
+        max_k: random.between(64, 2048) as u32,
+        bias_bits: random.between(2, 40) as u32,
+        accumulator_bits: match random.below(4) {
+            0 => AccumulatorBits::Wrapping { wrapping: random.between(2, 40) as u32 },
+            _ => AccumulatorBits::Named(Auto::Auto),
+        },
+        rounding: random.pick(&Rounding::ALL),
+        multiplier_bits: random.between(1, 32) as u32,
+        shift_bits: random.between(1, 6) as u32,
+    };
+    let cols = random.between(1, 12) as usize;
+    let divisors: Vec<usize> = (1..=cols).filter(|lanes| cols.is_multiple_of(*lanes)).collect();
+    let geometry = RawGeometry {
+        rows: random.between(1, 12) as usize,
+        cols,
+        multiplier_stages: random.below(3) as usize,
+        activation_buffer_rows: random.between(8, 80) as usize,
+        weight_buffer_tiles: random.between(2, 6) as usize,
+        accumulator_rows: random.between(8, 48) as usize,
+        parameter_tiles: random.between(16, 24) as usize,
+        requantizer_lanes: random.pick(&divisors),
+        bus_bits: random.pick(&[32, 64, 128]),
+        queue_depth: random.pick(&[2, 4, 8]),
+    };
+    RawConfig { name: "random".to_owned(), numerics, geometry }
+}
+
+/// A random problem for a configuration: shapes that do and do not fill tiles, one to three layers.
+pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
+    let size = |random: &mut Random, most: i64| match random.below(6) {
+        0 => 1,
+        1 => random.pick(&[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]),
+        _ => random.between(1, most),
+    } as usize;
+    let m = if random.below(12) == 0 { random.between(200, 1500) as usize } else { size(random, 60) };
+    let chained = config.numerics.output_bits == config.numerics.activation_bits
+        && config.numerics.output_signed == config.numerics.activation_signed;
+    let n_layers = if chained { random.between(1, 3) } else { 1 };
+    let widths = (0..=n_layers).map(|_| size(random, 48)).collect();
+    Case {
+        m,
+        widths,
+        data: random.pick(&Data::ALL),
+        seed: random.next(),
+        latency: random.pick(&[1, 2, 5, 20, 61]),
+        stall_percent: random.pick(&[0, 0, 10, 30, 60]),
+        config: config.clone(),
+    }
+}
+
+/// A random configuration with a random problem.
+pub fn case(random: &mut Random) -> Case {
+    let config = config(random);
+    debug_assert!(Config::try_from(config.clone()).is_ok(), "the ranges above are valid");
+    problem(random, &config)
+}
