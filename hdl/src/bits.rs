@@ -62,7 +62,7 @@ impl Bits {
             let high = words.get(1).copied().unwrap_or(0);
             return Bits::small((u128::from(high) << 64 | u128::from(low)) & mask(width), width);
         }
-        if width % 64 != 0 {
+        if !width.is_multiple_of(64) {
             if let Some(last) = words.last_mut() {
                 *last &= (1 << (width % 64)) - 1;
             }

@@ -1,7 +1,8 @@
 //! Takes commands and hands them to the engines.
 
 use crate::prelude::*;
-use spec::command::{opcode, COMMAND_BITS};
+use crate::widths::COMMAND_BITS;
+use spec::command::opcode;
 
 /// Bits of the opcode, the lowest of a command.
 const OPCODE_BITS: usize = 3;
@@ -130,7 +131,7 @@ impl Logic for Fetch {
         self.done_valid_out.next = self.finish_held_out.val() & self.all_idle_in.val();
 
         // A reserved opcode leaves at once.
-        self.leaves.next = 1.into();
+        self.leaves.next = true.into();
         if self.is_load.val().any() {
             self.leaves.next = self.load_ready_in.val();
         } else if self.is_execute.val().any() {
@@ -146,7 +147,7 @@ impl Logic for Fetch {
         self.finished_out.next = self.finished.d_out.val();
         self.finished.d_in.next = self.finished.d_out.val() & !self.transfer_out.val();
         if (self.done_valid_out.val() & self.done_ready_in.val()).any() {
-            self.finished.d_in.next = 1.into();
+            self.finished.d_in.next = true.into();
         }
     }
 }

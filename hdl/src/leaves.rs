@@ -3,7 +3,9 @@
 //! Every leaf states its latency: 0 is combinational, 1 is one register between input and output.
 
 mod extract;
+mod gather;
 mod insert;
+mod mask;
 mod memory;
 mod merge;
 mod multiplier;
@@ -11,13 +13,16 @@ mod pack;
 mod register;
 mod register_enabled;
 mod register_file;
+mod scatter;
 mod select;
 mod shifter;
 mod strobe;
 mod unpack;
 
 pub use extract::Extract;
+pub use gather::Gather;
 pub use insert::Insert;
+pub use mask::Mask;
 pub use memory::{Collision, Memory};
 pub use merge::Merge;
 pub use multiplier::{Multiplier, Operand};
@@ -25,6 +30,7 @@ pub use pack::Pack;
 pub use register::Register;
 pub use register_enabled::RegisterEnabled;
 pub use register_file::RegisterFile;
+pub use scatter::Scatter;
 pub use select::Select;
 pub use shifter::Shifter;
 pub use strobe::Strobe;
@@ -35,6 +41,15 @@ fn range(width: usize) -> String {
     match width {
         1 => String::new(),
         _ => format!("[{}:0] ", width - 1),
+    }
+}
+
+/// `name`, `name[3]` or `name[7:4]`: `width` of its `full` bits, from bit `from` on.
+fn part(name: &str, full: usize, from: usize, width: usize) -> String {
+    match width {
+        _ if width == full => name.to_string(),
+        1 => format!("{name}[{from}]"),
+        _ => format!("{name}[{}:{from}]", from + width - 1),
     }
 }
 

@@ -12,15 +12,23 @@
 
 pub mod bits;
 pub mod emit;
+pub mod issue;
 pub mod leaves;
+pub mod load;
+pub mod load_fields;
 pub mod mesh;
 pub mod mesh_row;
 pub mod module;
 pub mod pe;
 pub mod prelude;
 pub mod queue;
+pub mod requester;
 pub mod signal;
 pub mod simulate;
+pub mod store_fields;
+pub mod unpack_words;
+pub mod widths;
+pub mod write_rows;
 
 mod delay;
 mod saturator;

@@ -8,7 +8,7 @@ pub const ADDRESS_BITS: usize = 32;
 /// A count of rows, requests, tiles or beats, or a buffer row in a command.
 pub const COUNT_BITS: usize = 16;
 /// An encoded command.
-pub const COMMAND_BITS: usize = spec::COMMAND_BITS;
+pub const COMMAND_BITS: usize = spec::command::COMMAND_BITS;
 /// The bit at which a piece of memory begins, within a byte.
 pub const START_BIT_BITS: usize = 3;
 /// The field with the number of groups in the last tile.

@@ -35,7 +35,10 @@ pub struct Case {
     pub data: Data,
     pub seed: u64,
     pub latency: u64,
+    pub stall_seed: u64,
     pub stall_percent: u32,
+    /// Break off after so many cycles and reset, then run to the end; 0 for not at all.
+    pub reset_after: u64,
     pub config: RawConfig,
 }
 
@@ -113,7 +116,7 @@ impl Case {
             bounds: self.data.bounds(&mut random, numerics),
         });
         let layers: Vec<LayerData> = layers.collect();
-        let stalls = Stalls { seed: self.seed, percent: self.stall_percent };
+        let stalls = Stalls { seed: self.stall_seed, percent: self.stall_percent };
         Problem::new(config.clone(), self.m, input, layers, self.latency, stalls)
     }
 }

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::data::{Data, Random};
 use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics};
-use spec::{Config, Rounding};
+use spec::Rounding;
 
 /// A random configuration: rows and cols 1..=12, widths 1..=16, 0..=2 multiplier stages, buses of 32 to 128 bits.
 pub fn config(random: &mut Random) -> RawConfig {
@@ -47,25 +47,37 @@ pub fn config(random: &mut Random) -> RawConfig {
     RawConfig { name: "random".to_owned(), numerics, geometry }
 }
 
-/// A random problem for a configuration: shapes that do and do not fill tiles, one to three layers.
+/// A random problem for a configuration: single elements, primes, whole tiles and one more or less, thousands of rows; one to
+/// three layers.
 pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
-    let size = |random: &mut Random, most: i64| match random.below(6) {
+    const PRIMES: [usize; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
+    let (rows, cols) = (config.geometry.rows, config.geometry.cols);
+    let size = |random: &mut Random| match random.below(6) {
         0 => 1,
-        1 => random.pick(&[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]),
-        _ => random.between(1, most),
-    } as usize;
-    let m = if random.below(12) == 0 { random.between(200, 1500) as usize } else { size(random, 60) };
+        1 => random.pick(&PRIMES),
+        2 => random.pick(&[rows, cols]) * random.between(1, 3) as usize,
+        3 => (random.pick(&[rows, cols]) * random.between(1, 3) as usize + 1 - 2 * random.below(2) as usize).max(1),
+        _ => random.between(1, 2 * rows.max(cols) as i64 + 20) as usize,
+    };
+    let m = match random.below(16) {
+        0 => random.between(1000, 2500) as usize,
+        1 => rows,
+        _ => size(random),
+    };
     let chained = config.numerics.output_bits == config.numerics.activation_bits
         && config.numerics.output_signed == config.numerics.activation_signed;
     let n_layers = if chained { random.between(1, 3) } else { 1 };
-    let widths = (0..=n_layers).map(|_| size(random, 48)).collect();
+    let max_k = config.numerics.max_k as usize;
+    let widths = (0..=n_layers).map(|_| size(random).min(max_k)).collect();
     Case {
         m,
         widths,
         data: random.pick(&Data::ALL),
-        seed: random.next(),
+        seed: random.next() >> 1,
         latency: random.pick(&[1, 2, 5, 20, 61]),
+        stall_seed: random.next() >> 1,
         stall_percent: random.pick(&[0, 0, 10, 30, 60]),
+        reset_after: if random.below(3) == 0 { random.between(1, 400) as u64 } else { 0 },
         config: config.clone(),
     }
 }
@@ -73,6 +85,5 @@ pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
 /// A random configuration with a random problem.
 pub fn case(random: &mut Random) -> Case {
     let config = config(random);
-    debug_assert!(Config::try_from(config.clone()).is_ok(), "the ranges above are valid");
     problem(random, &config)
 }

@@ -1,0 +1,242 @@
+//! Memory to buffers.
+
+use crate::issue::Issue;
+use crate::load_fields::LoadFields;
+use crate::prelude::*;
+use crate::requester::Requester;
+use crate::unpack_words::UnpackWords;
+use crate::widths::{
+    offset_bits, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH,
+};
+use crate::write_rows::WriteRows;
+use crate::Queue;
+use spec::Config;
+
+/// The load engine: takes commands, requests their bursts, and writes what is read to the buffers, row by row.
+///
+/// Neighbours: execute is the first, store the second. The event buses have one bit a counter, the lowest index in bit 0;
+/// in each, exactly one bit is high in every cycle.
+#[derive(LogicBlock)]
+pub struct Load {
+    pub clock: ClockIn,
+    pub reset: WireIn,
+    pub command_valid_in: WireIn,
+    pub command_in: WireIn,
+    /// The command leaves the queue.
+    pub take_out: WireOut,
+    /// A token from the neighbour is available.
+    pub first_available_in: WireIn,
+    pub second_available_in: WireIn,
+    /// A token to the neighbour can be reserved.
+    pub first_space_in: WireIn,
+    pub second_space_in: WireIn,
+    pub pop_first_out: WireOut,
+    pub pop_second_out: WireOut,
+    pub reserve_first_out: WireOut,
+    pub reserve_second_out: WireOut,
+    pub push_first_out: WireOut,
+    pub push_second_out: WireOut,
+    pub read_request_valid_out: WireOut,
+    pub read_request_ready_in: WireIn,
+    pub read_request_address_out: WireOut,
+    pub read_request_beats_out: WireOut,
+    pub read_data_valid_in: WireIn,
+    pub read_data_ready_out: WireOut,
+    pub read_data_in: WireIn,
+    pub activation_write_out: WireOut,
+    pub weight_write_out: WireOut,
+    pub parameter_write_out: WireOut,
+    pub row_addr_out: WireOut,
+    pub row_bank_out: WireOut,
+    pub row_data_out: WireOut,
+    pub idle_out: WireOut,
+    /// Counters `load_request` .. `load_issue`.
+    pub load_events_out: WireOut,
+    /// Counters `unpack_wait_data` .. `unpack_idle`.
+    pub unpack_events_out: WireOut,
+    pub read_beat_out: WireOut,
+    /// `need_out` counts as activation, weight or parameter bits.
+    pub activation_word_out: WireOut,
+    pub weight_word_out: WireOut,
+    pub parameter_word_out: WireOut,
+    pub need_out: WireOut,
+    fields: LoadFields,
+    issue: Issue,
+    requester: Requester,
+    kept: Gather,
+    jobs: Queue,
+    job: Scatter,
+    unpack_words: UnpackWords,
+    write_rows: WriteRows,
+    load_events: Pack,
+    unpack_events: Pack,
+    requesting: WireLocal,
+    unpacking: WireLocal,
+    waiting: WireLocal,
+}
+
+impl Load {
+    pub fn new(config: &Config) -> Load {
+        let g = config.geometry();
+        let bus_bits = g.bus_bits();
+        let ranges = LoadFields::job_ranges(bus_bits);
+        let kept = Gather::new(COMMAND_BITS, ranges.clone());
+        Load {
+            clock: ClockIn::default(),
+            reset: WireIn::new(1),
+            command_valid_in: WireIn::new(1),
+            command_in: WireIn::new(COMMAND_BITS),
+            take_out: WireOut::new(1),
+            first_available_in: WireIn::new(1),
+            second_available_in: WireIn::new(1),
+            first_space_in: WireIn::new(1),
+            second_space_in: WireIn::new(1),
+            pop_first_out: WireOut::new(1),
+            pop_second_out: WireOut::new(1),
+            reserve_first_out: WireOut::new(1),
+            reserve_second_out: WireOut::new(1),
+            push_first_out: WireOut::new(1),
+            push_second_out: WireOut::new(1),
+            read_request_valid_out: WireOut::new(1),
+            read_request_ready_in: WireIn::new(1),
+            read_request_address_out: WireOut::new(ADDRESS_BITS),
+            read_request_beats_out: WireOut::new(COUNT_BITS),
+            read_data_valid_in: WireIn::new(1),
+            read_data_ready_out: WireOut::new(1),
+            read_data_in: WireIn::new(bus_bits),
+            activation_write_out: WireOut::new(1),
+            weight_write_out: WireOut::new(1),
+            parameter_write_out: WireOut::new(1),
+            row_addr_out: WireOut::new(row_addr_bits(config)),
+            row_bank_out: WireOut::new(index_bits(g.requantizer_lanes())),
+            row_data_out: WireOut::new(row_bits(config)),
+            idle_out: WireOut::new(1),
+            load_events_out: WireOut::new(7),
+            unpack_events_out: WireOut::new(3),
+            read_beat_out: WireOut::new(1),
+            activation_word_out: WireOut::new(1),
+            weight_word_out: WireOut::new(1),
+            parameter_word_out: WireOut::new(1),
+            need_out: WireOut::new(offset_bits(bus_bits) + 1),
+            fields: LoadFields::new(bus_bits),
+            issue: Issue::new(),
+            requester: Requester::new(bus_bits),
+            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
+            kept,
+            job: Scatter::new(COMMAND_BITS, ranges),
+            unpack_words: UnpackWords::new(bus_bits),
+            write_rows: WriteRows::new(config),
+            load_events: Pack::new(7, 1),
+            unpack_events: Pack::new(3, 1),
+            requesting: WireLocal::new(1),
+            unpacking: WireLocal::new(1),
+            waiting: WireLocal::new(1),
+        }
+    }
+}
+
+impl Logic for Load {
+    module!("load", "The load engine: memory to buffers.");
+
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, requester, jobs, unpack_words, write_rows);
+        self.requester.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
+        self.unpack_words.reset.next = self.reset.val();
+        self.write_rows.reset.next = self.reset.val();
+
+        // Issue.
+        self.requesting.next = self.requester.active_out.val();
+        self.fields.command_in.next = self.command_in.val();
+        self.issue.ready_in.next = !self.requesting.val();
+        self.issue.command_valid_in.next = self.command_valid_in.val();
+        self.issue.pop_first_in.next = self.fields.pop_first_out.val();
+        self.issue.pop_second_in.next = self.fields.pop_second_out.val();
+        self.issue.push_first_in.next = self.fields.push_first_out.val();
+        self.issue.push_second_in.next = self.fields.push_second_out.val();
+        self.issue.first_available_in.next = self.first_available_in.val();
+        self.issue.second_available_in.next = self.second_available_in.val();
+        self.issue.first_space_in.next = self.first_space_in.val();
+        self.issue.second_space_in.next = self.second_space_in.val();
+        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
+        self.take_out.next = self.issue.take_out.val();
+        self.pop_first_out.next = self.issue.pop_first_out.val();
+        self.pop_second_out.next = self.issue.pop_second_out.val();
+        self.reserve_first_out.next = self.issue.reserve_first_out.val();
+        self.reserve_second_out.next = self.issue.reserve_second_out.val();
+
+        // Requests.
+        self.requester.start_in.next = self.issue.take_out.val();
+        self.requester.requests_in.next = self.fields.requests_out.val();
+        self.requester.address_in.next = self.fields.address_out.val();
+        self.requester.stride_in.next = self.fields.stride_out.val();
+        self.requester.length_in.next = self.fields.request_bits_out.val();
+        self.requester.start_bit_in.next = self.fields.start_bit_out.val();
+        self.requester.request_ready_in.next = self.read_request_ready_in.val();
+        self.read_request_valid_out.next = self.requesting.val();
+        self.read_request_address_out.next = self.requester.request_address_out.val();
+        self.read_request_beats_out.next = self.requester.request_beats_out.val();
+
+        // Read data to rows.
+        self.kept.bus_in.next = self.command_in.val();
+        self.jobs.write_valid_in.next = self.issue.take_out.val();
+        self.jobs.write_data_in.next = self.kept.bits_out.val();
+        self.jobs.read_ready_in.next = self.unpack_words.job_ready_out.val();
+        self.job.bits_in.next = self.jobs.read_data_out.val();
+        self.unpack_words.job_valid_in.next = self.jobs.read_valid_out.val();
+        self.unpack_words.job_in.next = self.job.bus_out.val();
+        self.unpack_words.data_valid_in.next = self.read_data_valid_in.val();
+        self.unpack_words.data_in.next = self.read_data_in.val();
+        self.read_data_ready_out.next = self.unpack_words.data_ready_out.val();
+        self.write_rows.start_in.next = self.unpack_words.start_out.val();
+        self.write_rows.job_in.next = self.job.bus_out.val();
+        self.write_rows.word_valid_in.next = self.unpack_words.word_valid_out.val();
+        self.write_rows.word_in.next = self.unpack_words.word_out.val();
+        self.write_rows.row_end_in.next = self.unpack_words.row_end_out.val();
+        self.write_rows.job_end_in.next = self.unpack_words.job_end_out.val();
+        self.activation_write_out.next = self.write_rows.activation_write_out.val();
+        self.weight_write_out.next = self.write_rows.weight_write_out.val();
+        self.parameter_write_out.next = self.write_rows.parameter_write_out.val();
+        self.row_addr_out.next = self.write_rows.row_addr_out.val();
+        self.row_bank_out.next = self.write_rows.row_bank_out.val();
+        self.row_data_out.next = self.write_rows.row_data_out.val();
+        self.push_first_out.next = self.write_rows.push_first_out.val();
+        self.push_second_out.next = self.write_rows.push_second_out.val();
+
+        // Idle and counters.
+        self.unpacking.next = self.unpack_words.active_out.val();
+        self.waiting.next = self.unpack_words.data_ready_out.val() & !self.read_data_valid_in.val();
+        self.idle_out.next = !self.requesting.val()
+            & !self.jobs.read_valid_out.val()
+            & !self.unpacking.val()
+            & !self.write_rows.row_valid_out.val();
+        self.load_events.lanes_in[0].next = self.requester.taken_out.val();
+        self.load_events.lanes_in[1].next = self.requesting.val() & !self.read_request_ready_in.val();
+        self.load_events.lanes_in[2].next = self.issue.wait_command_out.val();
+        self.load_events.lanes_in[3].next = self.issue.wait_first_out.val();
+        self.load_events.lanes_in[4].next = self.issue.wait_second_out.val();
+        self.load_events.lanes_in[5].next = self.issue.wait_space_out.val();
+        self.load_events.lanes_in[6].next = self.issue.take_out.val();
+        self.load_events_out.next = self.load_events.bus_out.val();
+        self.unpack_events.lanes_in[0].next = self.waiting.val();
+        self.unpack_events.lanes_in[1].next = self.unpacking.val() & !self.waiting.val();
+        self.unpack_events.lanes_in[2].next = !self.unpacking.val();
+        self.unpack_events_out.next = self.unpack_events.bus_out.val();
+        self.read_beat_out.next = self.unpack_words.data_ready_out.val() & self.read_data_valid_in.val();
+        self.activation_word_out.next = self.write_rows.activation_word_out.val();
+        self.weight_word_out.next = self.write_rows.weight_word_out.val();
+        self.parameter_word_out.next = self.write_rows.parameter_word_out.val();
+        self.need_out.next = self.unpack_words.need_out.val();
+    }
+}
+
+ports!(
+    Load, clock,
+    in reset, command_valid_in, command_in, first_available_in, second_available_in, first_space_in, second_space_in,
+    read_request_ready_in, read_data_valid_in, read_data_in;
+    out take_out, pop_first_out, pop_second_out, reserve_first_out, reserve_second_out, push_first_out, push_second_out,
+    read_request_valid_out, read_request_address_out, read_request_beats_out, read_data_ready_out, activation_write_out,
+    weight_write_out, parameter_write_out, row_addr_out, row_bank_out, row_data_out, idle_out, load_events_out,
+    unpack_events_out, read_beat_out, activation_word_out, weight_word_out, parameter_word_out, need_out
+);
