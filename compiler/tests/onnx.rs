@@ -165,10 +165,10 @@ fn tensors_are_checked() {
     assert_eq!(edit(&|w| w.float_data.truncate(5)), length);
     assert_eq!(edit(&|w| w.raw_data = vec![0; 23]), length);
     assert_eq!(edit(&|w| w.dims[0] = -2), "tensor w has the shape [-2, 3], but its data makes 6 elements");
-    assert_eq!(edit(&|w| w.dims = vec![3, 2]), "node g (Gemm): the weights has the shape [3, 2], expected [2, n]");
+    assert_eq!(edit(&|w| w.dims = vec![3, 2]), "node g (Gemm): the weights: given [3, 2], expected [2, n]");
     let mut graph = plain();
     graph.initializer[1] = tensor("b", &[2], &[0.0, 0.0]);
-    assert_eq!(refused(graph), "node g (Gemm): the bias has the shape [2], expected [3]");
+    assert_eq!(refused(graph), "node g (Gemm): the bias: given [2], expected [3]");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn graphs_are_checked() {
     assert_eq!(input(&[2]), format!("input x has the shape [2]: {rule}"));
     assert_eq!(
         input(&[0, 1, 2]),
-        "node g (Gemm): the input has the shape [-1, 1, 2], expected two dimensions (a Flatten is missing)"
+        "node g (Gemm): the input: given [-1, 1, 2], expected two dimensions (a Flatten is missing)"
     );
 
     let mut graph = plain();

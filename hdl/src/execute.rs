@@ -3,8 +3,11 @@
 use crate::prelude::*;
 use crate::row_control;
 use crate::widths::{COMMAND_BITS, COUNT_BITS};
-use crate::{ExecuteFields, Issue, Preload, Stream};
-use spec::Config;
+use crate::execute_fields::ExecuteFields;
+use crate::issue::Issue;
+use crate::preload::Preload;
+use crate::stream::Stream;
+use spec::{Config, Counter};
 
 /// Takes execute commands; preloads one fold's weights while the fold before streams.
 ///
@@ -13,15 +16,14 @@ use spec::Config;
 /// 2. A preloaded fold starts to stream when the fold before has read its last row; until then it is pending.
 /// 3. Nothing that was taken ever waits for a token, and a streamed row never stalls.
 ///
-/// The outputs named after counters tell what the engine does in this cycle; exactly one of them is high, apart from
-/// `execute_span_out`.
+/// The event bus has one bit a counter, the lowest index in bit 0; exactly one bit is high in every cycle.
 #[derive(LogicBlock)]
 pub struct Execute {
     pub clock: ClockIn,
     pub reset: WireIn,
     pub command_valid_in: WireIn,
     pub command_in: WireIn,
-    pub command_ready_out: WireOut,
+    pub take_out: WireOut,
     pub load_available_in: WireIn,
     pub store_available_in: WireIn,
     pub load_space_in: WireIn,
@@ -42,13 +44,8 @@ pub struct Execute {
     pub row_control_out: WireOut,
     pub finish_held_in: WireIn,
     pub idle_out: WireOut,
-    pub execute_stream_out: WireOut,
-    pub execute_preload_out: WireOut,
-    pub execute_drain_out: WireOut,
-    pub execute_wait_command_out: WireOut,
-    pub execute_wait_load_out: WireOut,
-    pub execute_wait_store_out: WireOut,
-    pub execute_wait_space_out: WireOut,
+    /// Counters `execute_stream` .. `execute_wait_space`.
+    pub execute_events_out: WireOut,
     pub execute_span_out: WireOut,
     fields: ExecuteFields,
     issue: Issue,
@@ -60,6 +57,7 @@ pub struct Execute {
     fold_accumulator_row: RegisterEnabled,
     fold_flags: RegisterEnabled,
     flags: Join,
+    events: Pack,
     is_preloaded: WireLocal,
     start: WireLocal,
     take: WireLocal,
@@ -72,12 +70,13 @@ const FLAGS: [usize; 5] = [1; 5];
 impl Execute {
     pub fn new(config: &Config) -> Execute {
         let g = config.geometry();
+        let n_events = Counter::GROUPS[0].len();
         Execute {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
             command_valid_in: WireIn::new(1),
             command_in: WireIn::new(COMMAND_BITS),
-            command_ready_out: WireOut::new(1),
+            take_out: WireOut::new(1),
             load_available_in: WireIn::new(1),
             store_available_in: WireIn::new(1),
             load_space_in: WireIn::new(1),
@@ -98,13 +97,7 @@ impl Execute {
             row_control_out: WireOut::new(row_control::bits(config)),
             finish_held_in: WireIn::new(1),
             idle_out: WireOut::new(1),
-            execute_stream_out: WireOut::new(1),
-            execute_preload_out: WireOut::new(1),
-            execute_drain_out: WireOut::new(1),
-            execute_wait_command_out: WireOut::new(1),
-            execute_wait_load_out: WireOut::new(1),
-            execute_wait_store_out: WireOut::new(1),
-            execute_wait_space_out: WireOut::new(1),
+            execute_events_out: WireOut::new(n_events),
             execute_span_out: WireOut::new(1),
             fields: ExecuteFields::new(),
             issue: Issue::new(),
@@ -116,6 +109,7 @@ impl Execute {
             fold_accumulator_row: RegisterEnabled::new(COUNT_BITS),
             fold_flags: RegisterEnabled::new(FLAGS.len()),
             flags: Join::new(&FLAGS),
+            events: Pack::new(n_events, 1),
             is_preloaded: WireLocal::new(1),
             start: WireLocal::new(1),
             take: WireLocal::new(1),
@@ -155,7 +149,7 @@ impl Logic for Execute {
         self.issue.second_space_in.next = self.store_space_in.val();
         self.issue.job_space_in.next = true.into();
         self.take.next = self.issue.take_out.val();
-        self.command_ready_out.next = self.take.val();
+        self.take_out.next = self.take.val();
         self.pop_load_out.next = self.issue.pop_first_out.val();
         self.pop_store_out.next = self.issue.pop_second_out.val();
         self.reserve_load_out.next = self.issue.reserve_first_out.val();
@@ -201,17 +195,18 @@ impl Logic for Execute {
         self.row_control_out.next = self.stream.row_control_out.val();
 
         // What it does. A quiet engine can always issue, so `issue` knows what it waits for.
-        self.execute_stream_out.next = self.stream.active_out.val();
-        self.execute_preload_out.next =
+        self.events.lanes_in[0].next = self.stream.active_out.val();
+        self.events.lanes_in[1].next =
             !self.stream.active_out.val() & (self.preload.active_out.val() | self.take.val());
         self.is_quiet.next = !(self.stream.active_out.val() | self.preload.active_out.val());
-        self.execute_drain_out.next =
+        self.events.lanes_in[2].next =
             self.is_quiet.val() & self.issue.wait_command_out.val() & self.finish_held_in.val();
-        self.execute_wait_command_out.next =
+        self.events.lanes_in[3].next =
             self.is_quiet.val() & self.issue.wait_command_out.val() & !self.finish_held_in.val();
-        self.execute_wait_load_out.next = self.is_quiet.val() & self.issue.wait_first_out.val();
-        self.execute_wait_store_out.next = self.is_quiet.val() & self.issue.wait_second_out.val();
-        self.execute_wait_space_out.next = self.is_quiet.val() & self.issue.wait_space_out.val();
+        self.events.lanes_in[4].next = self.is_quiet.val() & self.issue.wait_first_out.val();
+        self.events.lanes_in[5].next = self.is_quiet.val() & self.issue.wait_second_out.val();
+        self.events.lanes_in[6].next = self.is_quiet.val() & self.issue.wait_space_out.val();
+        self.execute_events_out.next = self.events.bus_out.val();
         self.execute_span_out.next = self.preload.active_out.val()
             | self.pending.d_out.val()
             | self.stream.active_out.val()
@@ -227,8 +222,7 @@ ports!(
     Execute, clock,
     in reset, command_valid_in, command_in, load_available_in, store_available_in, load_space_in, store_space_in,
     finish_held_in;
-    out command_ready_out, pop_load_out, pop_store_out, reserve_load_out, reserve_store_out, push_load_out, weight_read_out,
+    out take_out, pop_load_out, pop_store_out, reserve_load_out, reserve_store_out, push_load_out, weight_read_out,
     weight_addr_out, weight_valid_out, shift_rows_out, activation_read_out, activation_addr_out, row_valid_out,
-    row_swap_out, row_control_out, idle_out, execute_stream_out, execute_preload_out, execute_drain_out,
-    execute_wait_command_out, execute_wait_load_out, execute_wait_store_out, execute_wait_space_out, execute_span_out
+    row_swap_out, row_control_out, idle_out, execute_events_out, execute_span_out
 );

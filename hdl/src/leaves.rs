@@ -5,6 +5,7 @@
 mod extract;
 mod gather;
 mod insert;
+mod join;
 mod mask;
 mod memory;
 mod merge;
@@ -22,6 +23,7 @@ mod unpack;
 pub use extract::Extract;
 pub use gather::Gather;
 pub use insert::Insert;
+pub use join::Join;
 pub use mask::Mask;
 pub use memory::{Collision, Memory};
 pub use merge::Merge;

@@ -10,8 +10,17 @@
 // which is the language of kernels and not a matter of style.
 #![allow(clippy::needless_range_loop)]
 
+pub mod accumulator;
+pub mod accumulator_column;
+pub mod activation_buffer;
 pub mod bits;
+pub mod counter;
+pub mod counters;
+pub mod datapath;
 pub mod emit;
+pub mod execute;
+pub mod execute_fields;
+pub mod fetch;
 pub mod issue;
 pub mod leaves;
 pub mod load;
@@ -19,14 +28,30 @@ pub mod load_fields;
 pub mod mesh;
 pub mod mesh_row;
 pub mod module;
+pub mod pack_rows;
+pub mod parameter_buffer;
 pub mod pe;
+pub mod preload;
 pub mod prelude;
 pub mod queue;
+pub mod requantizer;
+pub mod requantizer_lane;
 pub mod requester;
+pub mod row_control;
 pub mod signal;
 pub mod simulate;
+pub mod skew;
+pub mod skew_stage;
+pub mod status;
+pub mod store;
 pub mod store_fields;
+pub mod store_reader;
+pub mod stream;
+pub mod token_counter;
+pub mod tokens;
 pub mod unpack_words;
+pub mod wait_code;
+pub mod weight_buffer;
 pub mod widths;
 pub mod write_rows;
 
@@ -40,3 +65,8 @@ pub use mesh_row::MeshRow;
 pub use pe::Pe;
 pub use queue::Queue;
 pub use saturator::Saturator;
+pub use load::Load;
+pub use parameter_buffer::ParameterBuffer;
+pub use requantizer::Requantizer;
+pub use requantizer_lane::RequantizerLane;
+pub use store::Store;

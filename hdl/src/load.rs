@@ -5,9 +5,7 @@ use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::requester::Requester;
 use crate::unpack_words::UnpackWords;
-use crate::widths::{
-    offset_bits, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH,
-};
+use crate::widths::{offset_bits, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH};
 use crate::write_rows::WriteRows;
 use crate::Queue;
 use spec::Config;

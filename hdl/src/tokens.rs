@@ -1,7 +1,7 @@
 //! The six token counters.
 
 use crate::prelude::*;
-use crate::TokenCounter;
+use crate::token_counter::TokenCounter;
 
 /// One [`TokenCounter`] for each ordered pair of engines, named producer_consumer.
 ///

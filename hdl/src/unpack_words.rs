@@ -100,7 +100,7 @@ impl UnpackWords {
             request_end: WireLocal::new(1),
             job_end: WireLocal::new(1),
             next_offset: WireLocal::new(offset),
-            bus: Const::new(bus_bits as u128, offset + 1),           // widening
+            bus: Const::new(bus_bits as u128, offset + 1), // widening
             two_words: Const::new(2 * bus_bits as u128, offset + 2), // widening
         }
     }

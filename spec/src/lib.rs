@@ -3,6 +3,7 @@
 pub mod command;
 pub mod config;
 pub mod counter;
+pub mod derived;
 pub mod format;
 mod order;
 pub mod port;
@@ -11,6 +12,7 @@ pub mod program;
 pub use command::{Command, Execute, Load, LoadTarget, Store, Tokens};
 pub use config::{Config, ConfigError, Geometry, Numerics, RawConfig};
 pub use counter::{Counter, Counters};
+pub use derived::Derived;
 pub use format::{Format, Rounding};
 pub use order::OrderError;
 pub use port::{Direction, Port};

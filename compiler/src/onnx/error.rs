@@ -49,7 +49,7 @@ pub enum OnnxError {
     DeadEnd { value: String },
     #[error("node {node} ({operator}): its {operand} must be {rule}")]
     Operand { node: String, operator: String, operand: &'static str, rule: &'static str },
-    #[error("node {node} ({operator}): {what} has the shape {given:?}, expected {expected}")]
+    #[error("node {node} ({operator}): {what}: given {given:?}, expected {expected}")]
     Shape { node: String, operator: String, what: &'static str, given: Vec<i64>, expected: String },
     #[error("tensor {tensor} lies in another file: external data is not supported")]
     External { tensor: String },

@@ -13,11 +13,7 @@ pub struct Mask {
 impl Mask {
     /// For words of `width` bits.
     pub fn new(width: usize) -> Mask {
-        Mask {
-            word_in: WireIn::new(width),
-            count_in: WireIn::new(bits_for(width)),
-            word_out: WireOut::new(width),
-        }
+        Mask { word_in: WireIn::new(width), count_in: WireIn::new(bits_for(width)), word_out: WireOut::new(width) }
     }
 }
 

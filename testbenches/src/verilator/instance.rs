@@ -222,6 +222,16 @@ impl Instance {
     }
 }
 
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Instance")
+            .field("library", &self.library)
+            .field("cycle", &self.cycle)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Instance {
     fn drop(&mut self) {
         // SAFETY: the model is alive, and nothing uses it afterwards.

@@ -58,6 +58,16 @@ pub struct Library {
     _loaded: libloading::Library,
 }
 
+impl std::fmt::Debug for Library {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Library")
+            .field("top", &self.top)
+            .field("was_cached", &self.was_cached)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Library {
     /// Builds the design, or finds it in the cache, and loads it.
     ///

@@ -1,0 +1,289 @@
+//! Accumulator to memory.
+
+use crate::issue::Issue;
+use crate::pack_rows::PackRows;
+use crate::prelude::*;
+use crate::requester::Requester;
+use crate::store_fields::StoreFields;
+use crate::store_reader::StoreReader;
+use crate::widths::{
+    accumulator_row_bits, bits, group_bits, offset_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
+    JOB_QUEUE_DEPTH, STORE_QUEUE_DEPTH,
+};
+use crate::{Queue, Requantizer};
+use spec::Config;
+
+/// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory.
+///
+/// Neighbours: load is the first, execute the second. `accumulator_data_in` and `parameter_data_in` belong to the addresses of the
+/// cycle before. The event buses have one bit a counter, the lowest index in bit 0; in each, exactly one bit is high in every cycle.
+#[derive(LogicBlock)]
+pub struct Store {
+    pub clock: ClockIn,
+    pub reset: WireIn,
+    pub command_valid_in: WireIn,
+    pub command_in: WireIn,
+    /// The command leaves the queue.
+    pub take_out: WireOut,
+    /// A token from the neighbour is available.
+    pub first_available_in: WireIn,
+    pub second_available_in: WireIn,
+    /// A token to the neighbour can be reserved.
+    pub first_space_in: WireIn,
+    pub second_space_in: WireIn,
+    pub pop_first_out: WireOut,
+    pub pop_second_out: WireOut,
+    pub reserve_first_out: WireOut,
+    pub reserve_second_out: WireOut,
+    pub push_first_out: WireOut,
+    pub push_second_out: WireOut,
+    /// The addresses are those of a group.
+    pub read_out: WireOut,
+    pub accumulator_addr_out: WireOut,
+    pub accumulator_half_out: WireOut,
+    pub accumulator_data_in: WireIn,
+    pub parameter_addr_out: WireOut,
+    pub parameter_data_in: WireIn,
+    pub write_request_valid_out: WireOut,
+    pub write_request_ready_in: WireIn,
+    pub write_request_address_out: WireOut,
+    pub write_request_beats_out: WireOut,
+    pub write_data_valid_out: WireOut,
+    pub write_data_ready_in: WireIn,
+    pub write_data_out: WireOut,
+    pub write_data_strobe_out: WireOut,
+    pub write_response_valid_in: WireIn,
+    pub idle_out: WireOut,
+    /// Counters `store_read` .. `store_issue`.
+    pub store_events_out: WireOut,
+    /// Counters `pack_wait_write` .. `pack_idle`.
+    pub pack_events_out: WireOut,
+    pub write_beat_out: WireOut,
+    /// `need_out` counts as output bits.
+    pub output_word_out: WireOut,
+    pub need_out: WireOut,
+    fields: StoreFields,
+    issue: Issue,
+    requester: Requester,
+    reader: StoreReader,
+    read_valid: Register,
+    column_group: Select,
+    requantizer: Requantizer,
+    groups: Queue,
+    kept: Gather,
+    jobs: Queue,
+    job: Scatter,
+    pack_rows: PackRows,
+    ack_pending: Register,
+    outstanding: Register,
+    store_events: Pack,
+    pack_events: Pack,
+    reading: WireLocal,
+    requesting: WireLocal,
+    acknowledged: WireLocal,
+    waiting: WireLocal,
+}
+
+impl Store {
+    pub fn new(config: &Config) -> Store {
+        let (g, n) = (config.geometry(), config.numerics());
+        let bus_bits = g.bus_bits();
+        let n_lanes = g.requantizer_lanes();
+        let accumulators = n_lanes * bits(n.accumulator_bits());
+        let ranges = StoreFields::job_ranges(bus_bits);
+        let kept = Gather::new(COMMAND_BITS, ranges.clone());
+        Store {
+            clock: ClockIn::default(),
+            reset: WireIn::new(1),
+            command_valid_in: WireIn::new(1),
+            command_in: WireIn::new(COMMAND_BITS),
+            take_out: WireOut::new(1),
+            first_available_in: WireIn::new(1),
+            second_available_in: WireIn::new(1),
+            first_space_in: WireIn::new(1),
+            second_space_in: WireIn::new(1),
+            pop_first_out: WireOut::new(1),
+            pop_second_out: WireOut::new(1),
+            reserve_first_out: WireOut::new(1),
+            reserve_second_out: WireOut::new(1),
+            push_first_out: WireOut::new(1),
+            push_second_out: WireOut::new(1),
+            read_out: WireOut::new(1),
+            accumulator_addr_out: WireOut::new(index_bits(g.accumulator_rows())),
+            accumulator_half_out: WireOut::new(1),
+            accumulator_data_in: WireIn::new(accumulator_row_bits(config)),
+            parameter_addr_out: WireOut::new(index_bits(g.parameter_rows())),
+            parameter_data_in: WireIn::new(n_lanes * parameter_bits(config)),
+            write_request_valid_out: WireOut::new(1),
+            write_request_ready_in: WireIn::new(1),
+            write_request_address_out: WireOut::new(ADDRESS_BITS),
+            write_request_beats_out: WireOut::new(COUNT_BITS),
+            write_data_valid_out: WireOut::new(1),
+            write_data_ready_in: WireIn::new(1),
+            write_data_out: WireOut::new(bus_bits),
+            write_data_strobe_out: WireOut::new(g.bus_bytes()),
+            write_response_valid_in: WireIn::new(1),
+            idle_out: WireOut::new(1),
+            store_events_out: WireOut::new(9),
+            pack_events_out: WireOut::new(4),
+            write_beat_out: WireOut::new(1),
+            output_word_out: WireOut::new(1),
+            need_out: WireOut::new(offset_bits(bus_bits) + 1),
+            fields: StoreFields::new(bus_bits),
+            issue: Issue::new(),
+            requester: Requester::new(bus_bits),
+            reader: StoreReader::new(config),
+            read_valid: Register::new(1),
+            column_group: Select::new(g.column_groups(), accumulators),
+            requantizer: Requantizer::new(config),
+            groups: Queue::new(group_bits(config), STORE_QUEUE_DEPTH),
+            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
+            kept,
+            job: Scatter::new(COMMAND_BITS, ranges),
+            pack_rows: PackRows::new(config),
+            ack_pending: Register::new(1),
+            outstanding: Register::new(ADDRESS_BITS),
+            store_events: Pack::new(9, 1),
+            pack_events: Pack::new(4, 1),
+            reading: WireLocal::new(1),
+            requesting: WireLocal::new(1),
+            acknowledged: WireLocal::new(1),
+            waiting: WireLocal::new(1),
+        }
+    }
+}
+
+impl Logic for Store {
+    module!("store", "The store engine: accumulator to memory.");
+
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, requester, reader, read_valid, requantizer, groups, jobs, pack_rows, ack_pending, outstanding);
+        self.requester.reset.next = self.reset.val();
+        self.reader.reset.next = self.reset.val();
+        self.read_valid.reset.next = self.reset.val();
+        self.requantizer.reset.next = self.reset.val();
+        self.groups.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
+        self.pack_rows.reset.next = self.reset.val();
+        self.ack_pending.reset.next = self.reset.val();
+        self.outstanding.reset.next = self.reset.val();
+
+        // Issue.
+        self.reading.next = self.reader.active_out.val();
+        self.requesting.next = self.requester.active_out.val();
+        self.fields.command_in.next = self.command_in.val();
+        self.issue.ready_in.next = !self.reading.val() & !self.requesting.val() & !self.ack_pending.d_out.val();
+        self.issue.command_valid_in.next = self.command_valid_in.val();
+        self.issue.pop_first_in.next = self.fields.pop_first_out.val();
+        self.issue.pop_second_in.next = self.fields.pop_second_out.val();
+        self.issue.push_first_in.next = self.fields.push_first_out.val();
+        self.issue.push_second_in.next = self.fields.push_second_out.val();
+        self.issue.first_available_in.next = self.first_available_in.val();
+        self.issue.second_available_in.next = self.second_available_in.val();
+        self.issue.first_space_in.next = self.first_space_in.val();
+        self.issue.second_space_in.next = self.second_space_in.val();
+        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
+        self.take_out.next = self.issue.take_out.val();
+        self.pop_first_out.next = self.issue.pop_first_out.val();
+        self.pop_second_out.next = self.issue.pop_second_out.val();
+        self.reserve_first_out.next = self.issue.reserve_first_out.val();
+        self.reserve_second_out.next = self.issue.reserve_second_out.val();
+
+        // Requests and their acknowledgement.
+        self.requester.start_in.next = self.issue.take_out.val();
+        self.requester.requests_in.next = self.fields.rows_out.val();
+        self.requester.address_in.next = self.fields.address_out.val();
+        self.requester.stride_in.next = self.fields.stride_out.val();
+        self.requester.length_in.next = self.fields.row_bits_out.val();
+        self.requester.start_bit_in.next = 0.into();
+        self.requester.request_ready_in.next = self.write_request_ready_in.val();
+        self.write_request_valid_out.next = self.requesting.val();
+        self.write_request_address_out.next = self.requester.request_address_out.val();
+        self.write_request_beats_out.next = self.requester.request_beats_out.val();
+        self.outstanding.d_in.next =
+            self.outstanding.d_out.val() + self.requester.taken_out.val() - self.write_response_valid_in.val();
+        self.acknowledged.next = self.ack_pending.d_out.val()
+            & !self.reading.val()
+            & !self.requesting.val()
+            & (self.outstanding.d_out.val() == 0);
+        self.ack_pending.d_in.next = self.issue.reserve_first_out.val()
+            | (self.ack_pending.d_out.val() & !self.acknowledged.val());
+        self.push_first_out.next = self.acknowledged.val();
+
+        // Accumulator to groups.
+        self.reader.start_in.next = self.issue.take_out.val();
+        self.reader.command_in.next = self.command_in.val();
+        self.reader.group_taken_in.next = self.pack_rows.group_taken_out.val();
+        self.read_out.next = self.reader.read_out.val();
+        self.accumulator_addr_out.next = self.reader.accumulator_addr_out.val();
+        self.accumulator_half_out.next = self.reader.accumulator_half_out.val();
+        self.parameter_addr_out.next = self.reader.parameter_addr_out.val();
+        self.push_second_out.next = self.reader.push_second_out.val();
+        self.read_valid.d_in.next = self.reader.read_out.val();
+        self.column_group.bus_in.next = self.accumulator_data_in.val();
+        self.column_group.index_in.next = self.reader.group_out.val();
+        self.requantizer.valid_in.next = self.read_valid.d_out.val();
+        self.requantizer.accumulators_in.next = self.column_group.word_out.val();
+        self.requantizer.records_in.next = self.parameter_data_in.val();
+        self.requantizer.low_in.next = self.reader.low_out.val();
+        self.requantizer.high_in.next = self.reader.high_out.val();
+        self.groups.write_valid_in.next = self.requantizer.valid_out.val();
+        self.groups.write_data_in.next = self.requantizer.group_out.val();
+        self.groups.read_ready_in.next = self.pack_rows.group_taken_out.val();
+
+        // Groups to write data.
+        self.kept.bus_in.next = self.command_in.val();
+        self.jobs.write_valid_in.next = self.issue.take_out.val();
+        self.jobs.write_data_in.next = self.kept.bits_out.val();
+        self.jobs.read_ready_in.next = self.pack_rows.job_ready_out.val();
+        self.job.bits_in.next = self.jobs.read_data_out.val();
+        self.pack_rows.job_valid_in.next = self.jobs.read_valid_out.val();
+        self.pack_rows.job_in.next = self.job.bus_out.val();
+        self.pack_rows.group_valid_in.next = self.groups.read_valid_out.val();
+        self.pack_rows.group_in.next = self.groups.read_data_out.val();
+        self.pack_rows.write_ready_in.next = self.write_data_ready_in.val();
+        self.write_data_valid_out.next = self.pack_rows.write_valid_out.val();
+        self.write_data_out.next = self.pack_rows.write_data_out.val();
+        self.write_data_strobe_out.next = self.pack_rows.write_strobe_out.val();
+
+        // Idle and counters.
+        self.waiting.next = self.pack_rows.write_valid_out.val() & !self.write_data_ready_in.val();
+        self.idle_out.next = !self.reading.val()
+            & !self.requesting.val()
+            & !self.ack_pending.d_out.val()
+            & !self.jobs.read_valid_out.val()
+            & !self.pack_rows.active_out.val()
+            & !self.groups.read_valid_out.val()
+            & (self.outstanding.d_out.val() == 0);
+        self.store_events.lanes_in[0].next = self.reader.read_out.val();
+        self.store_events.lanes_in[1].next = self.reading.val() & !self.reader.read_out.val();
+        self.store_events.lanes_in[2].next = self.requesting.val() & !self.reading.val();
+        self.store_events.lanes_in[3].next =
+            self.ack_pending.d_out.val() & !self.requesting.val() & !self.reading.val();
+        self.store_events.lanes_in[4].next = self.issue.wait_command_out.val();
+        self.store_events.lanes_in[5].next = self.issue.wait_first_out.val();
+        self.store_events.lanes_in[6].next = self.issue.wait_second_out.val();
+        self.store_events.lanes_in[7].next = self.issue.wait_space_out.val();
+        self.store_events.lanes_in[8].next = self.issue.take_out.val();
+        self.store_events_out.next = self.store_events.bus_out.val();
+        self.pack_events.lanes_in[0].next = self.waiting.val();
+        self.pack_events.lanes_in[1].next = self.pack_rows.busy_out.val() & !self.waiting.val();
+        self.pack_events.lanes_in[2].next = self.pack_rows.active_out.val() & !self.pack_rows.busy_out.val();
+        self.pack_events.lanes_in[3].next = !self.pack_rows.active_out.val();
+        self.pack_events_out.next = self.pack_events.bus_out.val();
+        self.write_beat_out.next = self.pack_rows.write_valid_out.val() & self.write_data_ready_in.val();
+        self.output_word_out.next = self.pack_rows.word_out.val();
+        self.need_out.next = self.pack_rows.need_out.val();
+    }
+}
+
+ports!(
+    Store, clock,
+    in reset, command_valid_in, command_in, first_available_in, second_available_in, first_space_in, second_space_in,
+    accumulator_data_in, parameter_data_in, write_request_ready_in, write_data_ready_in, write_response_valid_in;
+    out take_out, pop_first_out, pop_second_out, reserve_first_out, reserve_second_out, push_first_out, push_second_out,
+    read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, write_request_valid_out,
+    write_request_address_out, write_request_beats_out, write_data_valid_out, write_data_out, write_data_strobe_out,
+    idle_out, store_events_out, pack_events_out, write_beat_out, output_word_out, need_out
+);

@@ -1,0 +1,209 @@
+//! The accumulator and parameter addresses of a store.
+
+use crate::prelude::*;
+use crate::store_fields::StoreFields;
+use crate::widths::{bits, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
+use spec::Config;
+
+/// Walks the groups of a store command: groups of a tile, tiles, rows. One group a cycle, while the store queue has room.
+///
+/// 1. `start_in`, while `active_out` is low: the command is captured and `active_out` becomes high.
+/// 2. `read_out`: a group is read at the addresses that are out. `group_out`, `low_out` and `high_out` belong to the group
+///    read in the cycle before, whose data arrive with them.
+/// 3. `push_second_out`: the group read is the last of a command that asks for this push.
+///
+/// Room is counted in credits: a read takes one, `group_taken_in` gives it back.
+#[derive(LogicBlock)]
+pub struct StoreReader {
+    pub clock: ClockIn,
+    pub reset: WireIn,
+    pub start_in: WireIn,
+    pub command_in: WireIn,
+    pub group_taken_in: WireIn,
+    pub active_out: WireOut,
+    pub read_out: WireOut,
+    pub accumulator_addr_out: WireOut,
+    pub accumulator_half_out: WireOut,
+    pub parameter_addr_out: WireOut,
+    pub group_out: WireOut,
+    pub low_out: WireOut,
+    pub high_out: WireOut,
+    pub push_second_out: WireOut,
+    fields: StoreFields,
+    active: Register,
+    credits_used: Register,
+    row_addr: Register,
+    tile_addr: Register,
+    parameter_addr: Register,
+    group: Register,
+    tiles_left: Register,
+    rows_left: Register,
+    group_read: Register,
+    tile_stride: RegisterEnabled,
+    parameter_row: RegisterEnabled,
+    tiles: RegisterEnabled,
+    last_group: RegisterEnabled,
+    half: RegisterEnabled,
+    low: RegisterEnabled,
+    high: RegisterEnabled,
+    push_second: RegisterEnabled,
+    read: WireLocal,
+    in_last_tile: WireLocal,
+    tile_end: WireLocal,
+    row_end: WireLocal,
+    job_end: WireLocal,
+    credits: Const,
+    last_column_group: Const,
+}
+
+impl StoreReader {
+    pub fn new(config: &Config) -> StoreReader {
+        let g = config.geometry();
+        let addr = index_bits(g.accumulator_rows());
+        let parameter_addr = index_bits(g.parameter_rows());
+        let group = index_bits(g.column_groups());
+        let bound = bits(config.numerics().bound().bits());
+        let credits = bits_for(STORE_QUEUE_DEPTH);
+        StoreReader {
+            clock: ClockIn::default(),
+            reset: WireIn::new(1),
+            start_in: WireIn::new(1),
+            command_in: WireIn::new(COMMAND_BITS),
+            group_taken_in: WireIn::new(1),
+            active_out: WireOut::new(1),
+            read_out: WireOut::new(1),
+            accumulator_addr_out: WireOut::new(addr),
+            accumulator_half_out: WireOut::new(1),
+            parameter_addr_out: WireOut::new(parameter_addr),
+            group_out: WireOut::new(group),
+            low_out: WireOut::new(bound),
+            high_out: WireOut::new(bound),
+            push_second_out: WireOut::new(1),
+            fields: StoreFields::new(g.bus_bits()),
+            active: Register::new(1),
+            credits_used: Register::new(credits),
+            row_addr: Register::new(addr),
+            tile_addr: Register::new(addr),
+            parameter_addr: Register::new(parameter_addr),
+            group: Register::new(group),
+            tiles_left: Register::new(COUNT_BITS),
+            rows_left: Register::new(COUNT_BITS),
+            group_read: Register::new(group),
+            tile_stride: RegisterEnabled::new(addr),
+            parameter_row: RegisterEnabled::new(parameter_addr),
+            tiles: RegisterEnabled::new(COUNT_BITS),
+            last_group: RegisterEnabled::new(group),
+            half: RegisterEnabled::new(1),
+            low: RegisterEnabled::new(bound),
+            high: RegisterEnabled::new(bound),
+            push_second: RegisterEnabled::new(1),
+            read: WireLocal::new(1),
+            in_last_tile: WireLocal::new(1),
+            tile_end: WireLocal::new(1),
+            row_end: WireLocal::new(1),
+            job_end: WireLocal::new(1),
+            credits: Const::new(STORE_QUEUE_DEPTH as u128, credits), // widening
+            last_column_group: Const::new(g.column_groups() as u128 - 1, group), // widening
+        }
+    }
+}
+
+impl Logic for StoreReader {
+    module!("store_reader", "Walks the groups of a store command through accumulator and parameter buffer.");
+
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, active, credits_used, row_addr, tile_addr, parameter_addr, group, tiles_left, rows_left);
+        clock!(self, clock, group_read, tile_stride, parameter_row, tiles, last_group, half, low, high, push_second);
+        self.active.reset.next = self.reset.val();
+        self.credits_used.reset.next = self.reset.val();
+        self.row_addr.reset.next = self.reset.val();
+        self.tile_addr.reset.next = self.reset.val();
+        self.parameter_addr.reset.next = self.reset.val();
+        self.group.reset.next = self.reset.val();
+        self.tiles_left.reset.next = self.reset.val();
+        self.rows_left.reset.next = self.reset.val();
+        self.group_read.reset.next = self.reset.val();
+        self.tile_stride.reset.next = self.reset.val();
+        self.parameter_row.reset.next = self.reset.val();
+        self.tiles.reset.next = self.reset.val();
+        self.last_group.reset.next = self.reset.val();
+        self.half.reset.next = self.reset.val();
+        self.low.reset.next = self.reset.val();
+        self.high.reset.next = self.reset.val();
+        self.push_second.reset.next = self.reset.val();
+
+        self.fields.command_in.next = self.command_in.val();
+        self.tile_stride.enable_in.next = self.start_in.val();
+        self.tile_stride.d_in.next = self.fields.tile_stride_out.val();
+        self.parameter_row.enable_in.next = self.start_in.val();
+        self.parameter_row.d_in.next = self.fields.parameter_row_out.val();
+        self.tiles.enable_in.next = self.start_in.val();
+        self.tiles.d_in.next = self.fields.tiles_out.val();
+        self.last_group.enable_in.next = self.start_in.val();
+        self.last_group.d_in.next = self.fields.last_group_out.val();
+        self.half.enable_in.next = self.start_in.val();
+        self.half.d_in.next = self.fields.half_out.val();
+        self.low.enable_in.next = self.start_in.val();
+        self.low.d_in.next = self.fields.low_out.val();
+        self.high.enable_in.next = self.start_in.val();
+        self.high.d_in.next = self.fields.high_out.val();
+        self.push_second.enable_in.next = self.start_in.val();
+        self.push_second.d_in.next = self.fields.push_second_out.val();
+
+        self.read.next = self.active.d_out.val() & (self.credits_used.d_out.val() != self.credits.val());
+        self.credits_used.d_in.next = self.credits_used.d_out.val() + self.read.val() - self.group_taken_in.val();
+        self.in_last_tile.next = (self.tiles_left.d_out.val() == 1).into();
+        self.tile_end.next = self.read.val() & (self.group.d_out.val() == self.last_column_group.val());
+        if self.in_last_tile.val().any() {
+            self.tile_end.next = self.read.val() & (self.group.d_out.val() == self.last_group.d_out.val());
+        }
+        self.row_end.next = self.tile_end.val() & self.in_last_tile.val();
+        self.job_end.next = self.row_end.val() & (self.rows_left.d_out.val() == 1);
+        self.group_read.d_in.next = self.group.d_out.val();
+
+        self.active.d_in.next = self.active.d_out.val() & !self.job_end.val();
+        self.row_addr.d_in.next = self.row_addr.d_out.val();
+        self.tile_addr.d_in.next = self.tile_addr.d_out.val();
+        self.parameter_addr.d_in.next = self.parameter_addr.d_out.val() + self.read.val();
+        self.group.d_in.next = self.group.d_out.val() + self.read.val();
+        self.tiles_left.d_in.next = self.tiles_left.d_out.val() - self.tile_end.val();
+        self.rows_left.d_in.next = self.rows_left.d_out.val() - self.row_end.val();
+        if self.tile_end.val().any() {
+            self.group.d_in.next = 0.into();
+            self.tile_addr.d_in.next = self.tile_addr.d_out.val() + self.tile_stride.d_out.val();
+        }
+        if self.row_end.val().any() {
+            self.row_addr.d_in.next = self.row_addr.d_out.val() + 1;
+            self.tile_addr.d_in.next = self.row_addr.d_out.val() + 1;
+            self.parameter_addr.d_in.next = self.parameter_row.d_out.val();
+            self.tiles_left.d_in.next = self.tiles.d_out.val();
+        }
+        if self.start_in.val().any() {
+            self.active.d_in.next = true.into();
+            self.row_addr.d_in.next = self.fields.accumulator_row_out.val();
+            self.tile_addr.d_in.next = self.fields.accumulator_row_out.val();
+            self.parameter_addr.d_in.next = self.fields.parameter_row_out.val();
+            self.group.d_in.next = 0.into();
+            self.tiles_left.d_in.next = self.fields.tiles_out.val();
+            self.rows_left.d_in.next = self.fields.rows_out.val();
+        }
+
+        self.active_out.next = self.active.d_out.val();
+        self.read_out.next = self.read.val();
+        self.accumulator_addr_out.next = self.tile_addr.d_out.val();
+        self.accumulator_half_out.next = self.half.d_out.val();
+        self.parameter_addr_out.next = self.parameter_addr.d_out.val();
+        self.group_out.next = self.group_read.d_out.val();
+        self.low_out.next = self.low.d_out.val();
+        self.high_out.next = self.high.d_out.val();
+        self.push_second_out.next = self.job_end.val() & self.push_second.d_out.val();
+    }
+}
+
+ports!(
+    StoreReader, clock,
+    in reset, start_in, command_in, group_taken_in;
+    out active_out, read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, group_out, low_out, high_out,
+    push_second_out
+);

@@ -1,0 +1,101 @@
+//! Reading what the user names, writing so that nothing half-written is left and nothing is overwritten unseen.
+
+use anyhow::{bail, Context, Result};
+use spec::Config;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Reads a configuration file, or takes one of the shipped configurations by name.
+pub fn config(name: &str) -> Result<Config> {
+    let path = Path::new(name);
+    if !path.exists() {
+        return match Config::named(name) {
+            Some(config) => Ok(config),
+            None => bail!("no configuration file {name}, and no shipped configuration of that name: {:?}", Config::NAMED),
+        };
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    Config::from_toml(&text).with_context(|| name.to_owned())
+}
+
+/// Writes a file beside its place, then renames it there.
+pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    let mut file = tempfile::NamedTempFile::new_in(&folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    file.write_all(contents).with_context(|| format!("cannot write {}", path.display()))?;
+    // A temporary file is private; what is asked for is as readable as any other.
+    set_readable(file.path())?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(unix)]
+fn set_readable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = if path.is_dir() { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Whether [`folder`] had something to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    New,
+    Unchanged,
+}
+
+/// Writes a whole folder at once. One that exists must be empty or hold exactly these files.
+pub fn folder(path: &Path, files: &[(String, Vec<u8>)]) -> Result<Written> {
+    if path.exists() {
+        let entries = fs::read_dir(path).with_context(|| format!("{} exists and is no folder", path.display()))?;
+        let mut count = 0;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot read {}", path.display()))?;
+            count += 1;
+            let name = entry.file_name();
+            let ours = files.iter().find(|(file, _)| name == file.as_str());
+            let same = ours.is_some_and(|(_, contents)| fs::read(entry.path()).is_ok_and(|read| read == *contents));
+            if !same {
+                bail!(
+                    "{} exists with other contents ({}): name another folder or remove it",
+                    path.display(),
+                    name.display()
+                );
+            }
+        }
+        if count == files.len() {
+            return Ok(Written::Unchanged);
+        }
+        if count > 0 {
+            bail!("{} exists with only some of the files: name another folder or remove it", path.display());
+        }
+    }
+    let outer = parent(path);
+    fs::create_dir_all(&outer).with_context(|| format!("cannot make {}", outer.display()))?;
+    let beside = tempfile::tempdir_in(&outer).with_context(|| format!("cannot write in {}", outer.display()))?;
+    for (name, contents) in files {
+        let file = beside.path().join(name);
+        fs::write(&file, contents).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    set_readable(beside.path())?;
+    let beside = beside.keep();
+    if let Err(error) = fs::rename(&beside, path) {
+        // Nothing half-written stays behind; the error is the one to tell.
+        let _ = fs::remove_dir_all(&beside);
+        return Err(error).with_context(|| format!("cannot write {}", path.display()));
+    }
+    Ok(Written::New)
+}
