@@ -12,7 +12,9 @@ pub fn config(name: &str) -> Result<Config> {
     if !path.exists() {
         return match Config::named(name) {
             Some(config) => Ok(config),
-            None => bail!("no configuration file {name}, and no shipped configuration of that name: {:?}", Config::NAMED),
+            None => {
+                bail!("no configuration file {name}, and no shipped configuration of that name: {:?}", Config::NAMED)
+            }
         };
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
@@ -22,8 +24,8 @@ pub fn config(name: &str) -> Result<Config> {
 /// Writes a file beside its place, then renames it there.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let folder = parent(path);
-    let mut file = tempfile::NamedTempFile::new_in(&folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    let mut file =
+        tempfile::NamedTempFile::new_in(&folder).with_context(|| format!("cannot write in {}", folder.display()))?;
     file.write_all(contents).with_context(|| format!("cannot write {}", path.display()))?;
     // A temporary file is private; what is asked for is as readable as any other.
     set_readable(file.path())?;
@@ -42,7 +44,8 @@ fn parent(path: &Path) -> PathBuf {
 fn set_readable(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = if path.is_dir() { 0o755 } else { 0o644 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).with_context(|| format!("cannot write {}", path.display()))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(not(unix))]

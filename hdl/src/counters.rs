@@ -7,8 +7,8 @@ use spec::Config;
 
 /// All counters, in the order of their status addresses. They count while `enable_in` is high.
 ///
-/// An event bus has one bit a counter, the lowest index in bit 0. The counters of bits add `read_need_in` in the cycles of
-/// `activation_word_in`, `weight_word_in` and `parameter_word_in`, and `write_need_in` in those of `output_word_in`.
+/// An event bus has one bit a counter, the lowest index in bit 0. The counters of bits add what `activation_bits_in` to
+/// `output_bits_in` say.
 #[derive(LogicBlock)]
 pub struct Counters {
     pub clock: ClockIn,
@@ -23,20 +23,20 @@ pub struct Counters {
     pub pack_events_in: WireIn,
     pub read_beat_in: WireIn,
     pub write_beat_in: WireIn,
-    pub activation_word_in: WireIn,
-    pub weight_word_in: WireIn,
-    pub parameter_word_in: WireIn,
-    pub read_need_in: WireIn,
-    pub output_word_in: WireIn,
-    pub write_need_in: WireIn,
+    pub activation_bits_in: WireIn,
+    pub weight_bits_in: WireIn,
+    pub parameter_bits_in: WireIn,
+    pub output_bits_in: WireIn,
     pub command_in: WireIn,
     pub values_out: Vec<WireOut>,
     flags: Join,
     events: WireLocal,
     counters: Vec<EventCounter>,
-    // Where the counters of bits begin and end.
-    _read_bits: usize,
-    _write_bits: usize,
+    // The indices of the counters of bits, and of the next one.
+    _activation: usize,
+    _weight: usize,
+    _parameter: usize,
+    _output: usize,
     _commands: usize,
     _n_counters: usize,
 }
@@ -84,20 +84,21 @@ impl Counters {
             pack_events_in: pack,
             read_beat_in: WireIn::new(1),
             write_beat_in: WireIn::new(1),
-            activation_word_in: WireIn::new(1),
-            weight_word_in: WireIn::new(1),
-            parameter_word_in: WireIn::new(1),
-            read_need_in: WireIn::new(need_bits),
-            output_word_in: WireIn::new(1),
-            write_need_in: WireIn::new(need_bits),
+            activation_bits_in: WireIn::new(need_bits),
+            weight_bits_in: WireIn::new(need_bits),
+            parameter_bits_in: WireIn::new(need_bits),
+            output_bits_in: WireIn::new(need_bits),
             command_in: WireIn::new(1),
             values_out: WireOut::vec(Counter::N, COUNTER_BITS as usize), // widening
             flags: Join::new(&widths),
             events: WireLocal::new(Counter::N),
             counters: Counter::ALL.iter().map(|counter| EventCounter::new(increment_bits(counter))).collect(),
-            _read_bits: Counter::ActivationBits as usize, // the discriminant
-            _write_bits: Counter::OutputBits as usize,    // the discriminant
-            _commands: Counter::Commands as usize,        // the discriminant
+            // The discriminants.
+            _activation: Counter::ActivationBits as usize,
+            _weight: Counter::WeightBits as usize,
+            _parameter: Counter::ParameterBits as usize,
+            _output: Counter::OutputBits as usize,
+            _commands: Counter::Commands as usize,
             _n_counters: Counter::N,
         }
     }
@@ -117,10 +118,10 @@ impl Logic for Counters {
         self.flags.parts_in[6].next = self.pack_events_in.val();
         self.flags.parts_in[7].next = self.read_beat_in.val();
         self.flags.parts_in[8].next = self.write_beat_in.val();
-        self.flags.parts_in[9].next = self.activation_word_in.val();
-        self.flags.parts_in[10].next = self.weight_word_in.val();
-        self.flags.parts_in[11].next = self.parameter_word_in.val();
-        self.flags.parts_in[12].next = self.output_word_in.val();
+        self.flags.parts_in[9].next = true.into();
+        self.flags.parts_in[10].next = true.into();
+        self.flags.parts_in[11].next = true.into();
+        self.flags.parts_in[12].next = true.into();
         self.flags.parts_in[13].next = self.command_in.val();
         self.events.next = self.flags.bus_out.val();
         for i in 0..self._n_counters {
@@ -130,14 +131,20 @@ impl Logic for Counters {
             self.counters[i].enable_in.next = self.enable_in.val() & self.events.val().get_bit(i);
             self.values_out[i].next = self.counters[i].value_out.val();
         }
-        for i in 0..self._read_bits {
+        for i in 0..self._activation {
             self.counters[i].increment_in.next = true.into();
         }
-        for i in self._read_bits..self._write_bits {
-            self.counters[i].increment_in.next = self.read_need_in.val();
+        for i in self._activation..self._weight {
+            self.counters[i].increment_in.next = self.activation_bits_in.val();
         }
-        for i in self._write_bits..self._commands {
-            self.counters[i].increment_in.next = self.write_need_in.val();
+        for i in self._weight..self._parameter {
+            self.counters[i].increment_in.next = self.weight_bits_in.val();
+        }
+        for i in self._parameter..self._output {
+            self.counters[i].increment_in.next = self.parameter_bits_in.val();
+        }
+        for i in self._output..self._commands {
+            self.counters[i].increment_in.next = self.output_bits_in.val();
         }
         for i in self._commands..self._n_counters {
             self.counters[i].increment_in.next = true.into();
@@ -148,8 +155,8 @@ impl Logic for Counters {
 ports!(
     Counters, clock,
     in reset, clear_in, enable_in, execute_events_in, execute_span_in, load_events_in, unpack_events_in, store_events_in,
-    pack_events_in, read_beat_in, write_beat_in, activation_word_in, weight_word_in, parameter_word_in, read_need_in,
-    output_word_in, write_need_in, command_in;
+    pack_events_in, read_beat_in, write_beat_in, activation_bits_in, weight_bits_in, parameter_bits_in, output_bits_in,
+    command_in;
     out
 );
 
@@ -179,33 +186,27 @@ mod tests {
         let config = Config::named("tiny").expect("a named configuration");
         let mut dut = Stepper::new(Counters::new(&config))?;
         dut.block_mut().enable_in.next = true.into();
-        dut.block_mut().read_need_in.next = 5.into();
-        dut.block_mut().write_need_in.next = 7.into();
         let names: Vec<&str> = dut.block_mut().inputs().iter().map(|(name, _)| *name).collect();
         let first = names.iter().position(|name| *name == "execute_events_in").expect("an input");
         let names = &names[first..];
         let mut expected = [0_u64; Counter::N];
         let mut n_events = 0;
-        for name in names.iter().filter(|name| !name.contains("need")) {
+        for name in names {
             let width = dut.block_mut().inputs().iter().find(|(port, _)| port == name).map_or(0, |(_, wire)| wire.width());
-            for bit in 0..width {
-                dut.set(name, Bits::new(1 << bit, width))?;
+            // A bus of events has a counter a bit, a number of bits has one counter.
+            let values: Vec<u64> = match name.ends_with("bits_in") {
+                true => vec![5],
+                false => (0..width).map(|bit| 1 << bit).collect(),
+            };
+            for value in values {
+                dut.set(name, Bits::new(u128::from(value), width))?;
                 dut.settle()?;
-                let before = values(&dut);
                 dut.edge()?;
-                let after = values(&dut);
-                expected[0] += 1;
-                let counted: Vec<usize> = (1..Counter::N).filter(|&i| before[i] != after[i]).collect();
-                assert_eq!(counted.len(), 1, "{name} bit {bit}");
                 // The ports are declared in the order of the counters.
                 n_events += 1;
-                assert_eq!(counted[0], n_events, "{name} bit {bit}");
-                expected[counted[0]] += match Counter::ALL[counted[0]] {
-                    Counter::ActivationBits | Counter::WeightBits | Counter::ParameterBits => 5,
-                    Counter::OutputBits => 7,
-                    _ => 1,
-                };
-                assert_eq!(after, expected);
+                expected[0] += 1;
+                expected[n_events] += if name.ends_with("bits_in") { value } else { 1 };
+                assert_eq!(self::values(&dut), expected, "{name} = {value}");
             }
             dut.set(name, Bits::zero(width))?;
         }

@@ -5,7 +5,7 @@ use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::requester::Requester;
 use crate::unpack_words::UnpackWords;
-use crate::widths::{offset_bits, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH};
+use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH};
 use crate::write_rows::WriteRows;
 use crate::Queue;
 use spec::Config;
@@ -53,11 +53,10 @@ pub struct Load {
     /// Counters `unpack_wait_data` .. `unpack_idle`.
     pub unpack_events_out: WireOut,
     pub read_beat_out: WireOut,
-    /// `need_out` counts as activation, weight or parameter bits.
-    pub activation_word_out: WireOut,
-    pub weight_word_out: WireOut,
-    pub parameter_word_out: WireOut,
-    pub need_out: WireOut,
+    /// Payload bits unpacked in this cycle.
+    pub activation_bits_out: WireOut,
+    pub weight_bits_out: WireOut,
+    pub parameter_bits_out: WireOut,
     fields: LoadFields,
     issue: Issue,
     requester: Requester,
@@ -77,6 +76,7 @@ impl Load {
     pub fn new(config: &Config) -> Load {
         let g = config.geometry();
         let bus_bits = g.bus_bits();
+        let payload = bits_for(bus_bits);
         let ranges = LoadFields::job_ranges(bus_bits);
         let kept = Gather::new(COMMAND_BITS, ranges.clone());
         Load {
@@ -112,10 +112,9 @@ impl Load {
             load_events_out: WireOut::new(7),
             unpack_events_out: WireOut::new(3),
             read_beat_out: WireOut::new(1),
-            activation_word_out: WireOut::new(1),
-            weight_word_out: WireOut::new(1),
-            parameter_word_out: WireOut::new(1),
-            need_out: WireOut::new(offset_bits(bus_bits) + 1),
+            activation_bits_out: WireOut::new(payload),
+            weight_bits_out: WireOut::new(payload),
+            parameter_bits_out: WireOut::new(payload),
             fields: LoadFields::new(bus_bits),
             issue: Issue::new(),
             requester: Requester::new(bus_bits),
@@ -222,10 +221,18 @@ impl Logic for Load {
         self.unpack_events.lanes_in[2].next = !self.unpacking.val();
         self.unpack_events_out.next = self.unpack_events.bus_out.val();
         self.read_beat_out.next = self.unpack_words.data_ready_out.val() & self.read_data_valid_in.val();
-        self.activation_word_out.next = self.write_rows.activation_word_out.val();
-        self.weight_word_out.next = self.write_rows.weight_word_out.val();
-        self.parameter_word_out.next = self.write_rows.parameter_word_out.val();
-        self.need_out.next = self.unpack_words.need_out.val();
+        self.activation_bits_out.next = 0.into();
+        self.weight_bits_out.next = 0.into();
+        self.parameter_bits_out.next = 0.into();
+        if self.write_rows.activation_word_out.val().any() {
+            self.activation_bits_out.next = self.unpack_words.need_out.val();
+        }
+        if self.write_rows.weight_word_out.val().any() {
+            self.weight_bits_out.next = self.unpack_words.need_out.val();
+        }
+        if self.write_rows.parameter_word_out.val().any() {
+            self.parameter_bits_out.next = self.unpack_words.need_out.val();
+        }
     }
 }
 
@@ -236,5 +243,5 @@ ports!(
     out take_out, pop_first_out, pop_second_out, reserve_first_out, reserve_second_out, push_first_out, push_second_out,
     read_request_valid_out, read_request_address_out, read_request_beats_out, read_data_ready_out, activation_write_out,
     weight_write_out, parameter_write_out, row_addr_out, row_bank_out, row_data_out, idle_out, load_events_out,
-    unpack_events_out, read_beat_out, activation_word_out, weight_word_out, parameter_word_out, need_out
+    unpack_events_out, read_beat_out, activation_bits_out, weight_bits_out, parameter_bits_out
 );

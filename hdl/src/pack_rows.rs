@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
-use crate::widths::{group_bits, length_bits, offset_bits, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
+use crate::widths::{byte_offset_bits, group_bits, length_bits, offset_bits, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
 use spec::Config;
 
 /// Packs the groups of a store command into rows on the write channel, without padding between groups.
@@ -59,6 +59,7 @@ pub struct PackRows {
     word: WireLocal,
     group_end: WireLocal,
     row_done: WireLocal,
+    first_byte: WireLocal,
     next_offset: WireLocal,
     next_bits: WireLocal,
     written: WireLocal,
@@ -119,6 +120,7 @@ impl PackRows {
             word: WireLocal::new(1),
             group_end: WireLocal::new(1),
             row_done: WireLocal::new(1),
+            first_byte: WireLocal::new(byte_offset_bits(bus_bits)),
             next_offset: WireLocal::new(offset),
             next_bits: WireLocal::new(length),
             written: WireLocal::new(offset + 1),
@@ -194,9 +196,10 @@ impl Logic for PackRows {
         }
         self.rounded.next = self.written.val() + self.last_bit_of_byte.val();
         self.strobe.end_in.next = self.rounded.val() >> self.byte_shift.val();
+        self.first_byte.next = self.offset.d_out.val() >> self.byte_shift.val();
         self.strobe.first_in.next = 0.into();
         if self.first.d_out.val().any() {
-            self.strobe.first_in.next = self.offset.d_out.val() >> self.byte_shift.val();
+            self.strobe.first_in.next = self.first_byte.val();
         }
         self.write_strobe_out.next = self.strobe.mask_out.val();
 

@@ -7,7 +7,7 @@ use crate::requester::Requester;
 use crate::store_fields::StoreFields;
 use crate::store_reader::StoreReader;
 use crate::widths::{
-    accumulator_row_bits, bits, group_bits, offset_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
+    accumulator_row_bits, bits, group_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
     JOB_QUEUE_DEPTH, STORE_QUEUE_DEPTH,
 };
 use crate::{Queue, Requantizer};
@@ -59,9 +59,8 @@ pub struct Store {
     /// Counters `pack_wait_write` .. `pack_idle`.
     pub pack_events_out: WireOut,
     pub write_beat_out: WireOut,
-    /// `need_out` counts as output bits.
-    pub output_word_out: WireOut,
-    pub need_out: WireOut,
+    /// Payload bits packed in this cycle.
+    pub output_bits_out: WireOut,
     fields: StoreFields,
     issue: Issue,
     requester: Requester,
@@ -127,8 +126,7 @@ impl Store {
             store_events_out: WireOut::new(9),
             pack_events_out: WireOut::new(4),
             write_beat_out: WireOut::new(1),
-            output_word_out: WireOut::new(1),
-            need_out: WireOut::new(offset_bits(bus_bits) + 1),
+            output_bits_out: WireOut::new(bits_for(bus_bits)),
             fields: StoreFields::new(bus_bits),
             issue: Issue::new(),
             requester: Requester::new(bus_bits),
@@ -273,8 +271,10 @@ impl Logic for Store {
         self.pack_events.lanes_in[3].next = !self.pack_rows.active_out.val();
         self.pack_events_out.next = self.pack_events.bus_out.val();
         self.write_beat_out.next = self.pack_rows.write_valid_out.val() & self.write_data_ready_in.val();
-        self.output_word_out.next = self.pack_rows.word_out.val();
-        self.need_out.next = self.pack_rows.need_out.val();
+        self.output_bits_out.next = 0.into();
+        if self.pack_rows.word_out.val().any() {
+            self.output_bits_out.next = self.pack_rows.need_out.val();
+        }
     }
 }
 
@@ -285,5 +285,5 @@ ports!(
     out take_out, pop_first_out, pop_second_out, reserve_first_out, reserve_second_out, push_first_out, push_second_out,
     read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, write_request_valid_out,
     write_request_address_out, write_request_beats_out, write_data_valid_out, write_data_out, write_data_strobe_out,
-    idle_out, store_events_out, pack_events_out, write_beat_out, output_word_out, need_out
+    idle_out, store_events_out, pack_events_out, write_beat_out, output_bits_out
 );

@@ -13,6 +13,7 @@ mod queue;
 pub mod run;
 mod store;
 mod tokens;
+pub mod trace;
 
 pub use machine::Machine;
 pub use memory::{Environment, Stalls};

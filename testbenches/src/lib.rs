@@ -4,6 +4,7 @@ pub mod case;
 pub mod compare;
 pub mod data;
 pub mod engine;
+pub mod export;
 pub mod kernel;
 pub mod random;
 pub mod rtl;

@@ -1,0 +1,226 @@
+//! The blocks of load and store: their Verilog is clean and does what RustHDL's simulator does.
+
+mod common;
+
+use common::{agrees_with_icarus, Random};
+use hdl::bits::Bits;
+use hdl::issue::Issue;
+use hdl::load_fields::LoadFields;
+use hdl::pack_rows::PackRows;
+use hdl::requester::Requester;
+use hdl::simulate::Stepper;
+use hdl::store_fields::StoreFields;
+use hdl::store_reader::StoreReader;
+use hdl::unpack_words::UnpackWords;
+use hdl::write_rows::WriteRows;
+use hdl::{Load, ParameterBuffer, Requantizer, RequantizerLane, Store};
+use spec::{Command, Config, LoadTarget, Rounding, Tokens};
+
+fn tokens(random: &mut Random) -> Tokens {
+    let mut flag = || random.below(4) == 0;
+    Tokens { pop_first: flag(), pop_second: flag(), push_first: flag(), push_second: flag() }
+}
+
+/// A load that is soon over.
+fn load_command(random: &mut Random) -> spec::Load {
+    let targets = [LoadTarget::Activations, LoadTarget::Weights, LoadTarget::Parameters];
+    spec::Load {
+        target: targets[random.below(3) as usize],
+        tokens: tokens(random),
+        address: random.word() as u32,
+        stride: random.word() as u32,
+        start_bit: random.below(8) as u8,
+        requests: 1 + random.below(3) as u16,
+        rows_per_request: 1 + random.below(3) as u16,
+        row_bits: 1 + random.below(40) as u16,
+        buffer_row: random.word() as u16,
+    }
+}
+
+/// A store that is soon over.
+fn store_command(random: &mut Random, n_groups: u64) -> spec::Store {
+    spec::Store {
+        tokens: tokens(random),
+        half: random.below(2) == 0,
+        rows: 1 + random.below(3) as u16,
+        address: random.word() as u32,
+        stride: random.word() as u32,
+        accumulator_row: random.word() as u16,
+        tile_stride: random.word() as u16,
+        tiles: 1 + random.below(3) as u16,
+        last_groups: 1 + random.below(n_groups) as u8,
+        parameter_row: random.word() as u16,
+        row_bits: 1 + random.below(40) as u32,
+        low: random.word() as i32,
+        high: random.word() as i32,
+    }
+}
+
+fn encoded(command: Command) -> Bits {
+    let words = command.encode();
+    let pair = |i: usize| u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32;
+    Bits::from_words((0..4).map(pair).collect(), spec::command::COMMAND_BITS)
+}
+
+#[test]
+fn fields_are_those_that_spec_encodes() {
+    let mut random = Random::new(1);
+    let mut load = Stepper::new(LoadFields::new(32)).expect("accepted");
+    let mut store = Stepper::new(StoreFields::new(32)).expect("accepted");
+    for _ in 0..100 {
+        let c = load_command(&mut random);
+        load.block_mut().command_in.next = encoded(Command::Load(c));
+        load.settle().expect("settles");
+        let target = c.target as u128;
+        let offset = (8 * u128::from(c.address) + u128::from(c.start_bit)) % 32;
+        for (name, value) in [
+            ("target_out", target),
+            ("pop_first_out", c.tokens.pop_first.into()),
+            ("pop_second_out", c.tokens.pop_second.into()),
+            ("push_first_out", c.tokens.push_first.into()),
+            ("push_second_out", c.tokens.push_second.into()),
+            ("start_bit_out", c.start_bit.into()),
+            ("requests_out", c.requests.into()),
+            ("address_out", c.address.into()),
+            ("stride_out", c.stride.into()),
+            ("buffer_row_out", c.buffer_row.into()),
+            ("rows_per_request_out", c.rows_per_request.into()),
+            ("row_bits_out", c.row_bits.into()),
+            ("request_bits_out", c.request_bits().into()),
+            ("offset_out", offset),
+            ("stride_offset_out", 8 * u128::from(c.stride) % 32),
+        ] {
+            assert_eq!(load.get(name).expect("a port").low_u128(), value, "{name} of {c:?}");
+        }
+        let c = store_command(&mut random, 128);
+        store.block_mut().command_in.next = encoded(Command::Store(c));
+        store.settle().expect("settles");
+        for (name, value) in [
+            ("pop_first_out", u128::from(c.tokens.pop_first)),
+            ("pop_second_out", c.tokens.pop_second.into()),
+            ("push_first_out", c.tokens.push_first.into()),
+            ("push_second_out", c.tokens.push_second.into()),
+            ("half_out", c.half.into()),
+            ("last_group_out", u128::from(c.last_groups) - 1),
+            ("rows_out", c.rows.into()),
+            ("address_out", c.address.into()),
+            ("stride_out", c.stride.into()),
+            ("accumulator_row_out", c.accumulator_row.into()),
+            ("tile_stride_out", c.tile_stride.into()),
+            ("tiles_out", c.tiles.into()),
+            ("parameter_row_out", c.parameter_row.into()),
+            ("row_bits_out", c.row_bits.into()),
+            ("low_out", (c.low as u32).into()),
+            ("high_out", (c.high as u32).into()),
+            ("offset_out", 8 * u128::from(c.address) % 32),
+            ("stride_offset_out", 8 * u128::from(c.stride) % 32),
+        ] {
+            assert_eq!(store.get(name).expect("a port").low_u128(), value, "{name} of {c:?}");
+        }
+    }
+}
+
+fn tiny() -> Config {
+    Config::named("tiny").expect("a named configuration")
+}
+
+/// Several lanes, several groups, a group wider than the bus.
+fn wide() -> Config {
+    let mut raw = spec::RawConfig::from(&tiny());
+    raw.name = "wide".to_string();
+    raw.geometry.cols = 10;
+    raw.geometry.requantizer_lanes = 5;
+    raw.numerics.output_bits = 7;
+    raw.numerics.output_signed = true;
+    Config::try_from(raw).expect("a valid configuration")
+}
+
+/// Short bursts instead of random bits wherever a command or a length goes in.
+fn soon_over(cycle: u64, port: &str, value: Bits, n_groups: u64) -> Bits {
+    let mut random = Random::new(cycle);
+    match port {
+        "command_in" | "job_in" if value.get_bit(0).any() => encoded(Command::Load(load_command(&mut random))),
+        "command_in" | "job_in" => encoded(Command::Store(store_command(&mut random, n_groups))),
+        "requests_in" => Bits::new(1 + u128::from(random.below(4)), 16),
+        _ => value,
+    }
+}
+
+fn only_loads(cycle: u64, port: &str, value: Bits) -> Bits {
+    match port {
+        "command_in" | "job_in" => encoded(Command::Load(load_command(&mut Random::new(cycle)))),
+        _ => value,
+    }
+}
+
+fn only_stores(cycle: u64, port: &str, value: Bits, n_groups: u64) -> Bits {
+    match port {
+        "command_in" | "job_in" => encoded(Command::Store(store_command(&mut Random::new(cycle), n_groups))),
+        _ => value,
+    }
+}
+
+#[test]
+fn small_blocks_agree_with_icarus() {
+    agrees_with_icarus("load_fields", LoadFields::new(64), 50, 0, |_, _, value| value);
+    agrees_with_icarus("store_fields", StoreFields::new(64), 50, 0, |_, _, value| value);
+    agrees_with_icarus("issue", Issue::new(), 500, 0, |_, _, value| value);
+    agrees_with_icarus("requester", Requester::new(64), 500, 1, |c, p, v| soon_over(c, p, v, 1));
+}
+
+#[test]
+fn blocks_of_load_agree_with_icarus() {
+    agrees_with_icarus("unpack_words", UnpackWords::new(32), 2000, 1, only_loads);
+    for config in [tiny(), wide()] {
+        agrees_with_icarus("write_rows", WriteRows::new(&config), 500, 1, only_loads);
+        agrees_with_icarus("load", Load::new(&config), 2000, 1, only_loads);
+    }
+}
+
+#[test]
+fn blocks_of_store_agree_with_icarus() {
+    for config in [tiny(), wide()] {
+        let n_groups = config.geometry().column_groups() as u64;
+        agrees_with_icarus("store_reader", StoreReader::new(&config), 1000, 1, |c, p, v| only_stores(c, p, v, n_groups));
+        agrees_with_icarus("pack_rows", PackRows::new(&config), 2000, 1, |c, p, v| only_stores(c, p, v, n_groups));
+        agrees_with_icarus("requantizer", Requantizer::new(&config), 300, 1, |_, _, value| value);
+        // The queues' words are undefined until each has been written once.
+        agrees_with_icarus("store", Store::new(&config), 2000, 500, |c, p, v| only_stores(c, p, v, n_groups));
+        // So are the rows of the buffer: write all of them first.
+        let (rows, banks) = (config.geometry().parameter_rows() as u64, config.geometry().requantizer_lanes() as u64);
+        agrees_with_icarus("parameter_buffer", ParameterBuffer::new(&config), 600, rows * banks + 2, |c, p, v| {
+            let sweep = c < rows * banks;
+            match p {
+                "write_addr_in" if sweep => Bits::new((c / banks).into(), 16),
+                "write_bank_in" if sweep => Bits::new((c % banks).into(), 16),
+                "write_bank_in" => Bits::new(v.low_u128() % u128::from(banks), 16),
+                "write_enable_in" => Bits::new(sweep.into(), 1),
+                "read_addr_in" | "write_addr_in" => Bits::new(v.low_u128() % u128::from(rows), 16),
+                "read_enable_in" => Bits::new((c + 1 >= rows * banks).into(), 1),
+                _ => v,
+            }
+        });
+    }
+}
+
+#[test]
+fn every_rounding_agrees_with_icarus() {
+    for rounding in Rounding::ALL {
+        let mut raw = spec::RawConfig::from(&tiny());
+        raw.numerics.rounding = rounding;
+        let config = Config::try_from(raw).expect("a valid configuration");
+        agrees_with_icarus("requantizer_lane", RequantizerLane::new(config.numerics()), 200, 1, |_, _, value| value);
+    }
+}
+
+/// `default` has the wide bus words and rows; it is only looked at.
+#[test]
+fn the_large_configuration_is_clean() {
+    let config = Config::named("default").expect("a named configuration");
+    let load = Stepper::new(Load::new(&config)).expect("accepted");
+    common::lint(&hdl::emit(load.block(), "load", "").expect("emitted").verilog, "load");
+    let store = Stepper::new(Store::new(&config)).expect("accepted");
+    common::lint(&hdl::emit(store.block(), "store", "").expect("emitted").verilog, "store");
+    let buffer = Stepper::new(ParameterBuffer::new(&config)).expect("accepted");
+    common::lint(&hdl::emit(buffer.block(), "parameter_buffer", "").expect("emitted").verilog, "parameter_buffer");
+}

@@ -1,0 +1,234 @@
+//! The requantizer against exact integer arithmetic.
+
+mod common;
+
+use common::Random;
+use hdl::bits::Bits;
+use hdl::simulate::Stepper;
+use hdl::{Requantizer, RequantizerLane};
+use spec::{Config, Rounding};
+
+/// What a lane is given.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    accumulator: i128,
+    bias: i128,
+    multiplier: i128,
+    shift: u32,
+    zero_point: i128,
+    low: i128,
+    high: i128,
+}
+
+/// `value` / 2^`shift` as an integer, by comparing the exact remainder with one half.
+fn rounded(value: i128, shift: u32, rounding: Rounding) -> i128 {
+    let divisor = 1_i128 << shift;
+    let (floor, twice) = (value.div_euclid(divisor), 2 * value.rem_euclid(divisor));
+    let ceiling = floor + 1;
+    let tie = match rounding {
+        Rounding::Floor => return floor,
+        Rounding::HalfUp => ceiling,
+        Rounding::HalfAway if value < 0 => floor,
+        Rounding::HalfAway => ceiling,
+        Rounding::HalfEven => floor + floor.rem_euclid(2),
+    };
+    match twice.cmp(&divisor) {
+        std::cmp::Ordering::Less => floor,
+        std::cmp::Ordering::Equal => tie,
+        std::cmp::Ordering::Greater => ceiling,
+    }
+}
+
+fn expected(c: &Column, accumulator_bits: usize, rounding: Rounding) -> i128 {
+    let range = 1_i128 << accumulator_bits;
+    let wrapped = (c.accumulator + c.bias).rem_euclid(range);
+    let sum = if wrapped >= range / 2 { wrapped - range } else { wrapped };
+    (rounded(sum * c.multiplier, c.shift, rounding) + c.zero_point).clamp(c.low, c.high)
+}
+
+fn record(c: &Column, config: &Config) -> Bits {
+    let n = config.numerics();
+    let mut record = Bits::ones(n.parameter_bits() as usize); // the padding is not looked at
+    let mut at = 0;
+    for (value, width) in [
+        (c.bias, n.bias_bits()),
+        (c.multiplier, n.multiplier_bits()),
+        (c.shift.into(), n.shift_bits()),
+        (c.zero_point, n.output().bits() + 1),
+    ] {
+        record.set_slice(at, &Bits::from_i128(value, width as usize));
+        at += width as usize;
+    }
+    record
+}
+
+fn config(change: impl FnOnce(&mut spec::RawConfig)) -> Config {
+    let mut raw = spec::RawConfig::from(&Config::named("tiny").expect("a named configuration"));
+    change(&mut raw);
+    Config::try_from(raw).expect("a valid configuration")
+}
+
+/// Streams the columns through a lane, one a cycle, and checks what leaves four cycles later.
+fn lane_is_right(config: &Config, columns: impl Iterator<Item = Column>) {
+    let n = config.numerics();
+    let (accumulator, bound) = (n.accumulator_bits() as usize, n.output().bits() as usize + 1);
+    let mut dut = Stepper::new(RequantizerLane::new(n)).expect("accepted");
+    let mut in_flight: Vec<Column> = Vec::new();
+    let mut count = 0;
+    let mut columns = columns.fuse();
+    let mut idle = 0;
+    while idle < 4 {
+        let next = columns.next();
+        idle += usize::from(next.is_none());
+        let last = in_flight.last().copied();
+        let Some(column) = next.or(last) else { panic!("no columns") };
+        in_flight.push(column);
+        dut.block_mut().accumulator_in.next = Bits::from_i128(column.accumulator, accumulator);
+        dut.block_mut().record_in.next = record(&column, config);
+        let t = in_flight.len() - 1;
+        if t >= 3 {
+            let clamped = in_flight[t - 3];
+            dut.block_mut().low_in.next = Bits::from_i128(clamped.low, bound);
+            dut.block_mut().high_in.next = Bits::from_i128(clamped.high, bound);
+        }
+        dut.settle().expect("settles");
+        if t >= 4 {
+            let column = in_flight[t - 4];
+            let actual = dut.block().output_out.val();
+            let value = expected(&column, accumulator, n.rounding());
+            assert_eq!(actual, Bits::from_i128(value, bound - 1), "{:?} of {column:?}: {value}", n.rounding());
+            count += 1;
+        }
+        dut.edge().expect("settles");
+    }
+    assert!(count > 1);
+}
+
+/// Every accumulator, bias, multiplier and shift of small widths, for each rounding; zero point and bounds take turns.
+#[test]
+fn every_small_value_is_requantized() {
+    for rounding in Rounding::ALL {
+        for signed in [false, true] {
+            let config = config(|raw| {
+                raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 4 };
+                raw.numerics.bias_bits = 3;
+                raw.numerics.multiplier_bits = 3;
+                raw.numerics.shift_bits = 3;
+                raw.numerics.output_bits = 3;
+                raw.numerics.output_signed = signed;
+                raw.numerics.rounding = rounding;
+            });
+            let (min, max): (i128, i128) = if signed { (-4, 3) } else { (0, 7) };
+            let columns = (0..1_i128 << 13).map(|i| {
+                let turn = i + (i >> 7);
+                let low = min + turn.rem_euclid(5);
+                Column {
+                    accumulator: (i & 15) - 8,
+                    bias: (i >> 4 & 7) - 4,
+                    multiplier: i >> 7 & 7,
+                    shift: (i >> 10 & 7) as u32,
+                    zero_point: turn.rem_euclid(16) - 8,
+                    low,
+                    high: max.min(low + 3 + turn.rem_euclid(4)),
+                }
+            });
+            lane_is_right(&config, columns);
+        }
+    }
+}
+
+/// Random values at the widest formats, and where the output is wider than the product.
+#[test]
+fn extreme_widths_are_requantized() {
+    let shapes = [(63, 48, 32, 6, 16), (2, 1, 1, 1, 16), (5, 48, 1, 6, 1), (33, 24, 31, 6, 8)];
+    for (seed, (accumulator, bias, multiplier, shift, output)) in shapes.into_iter().enumerate() {
+        for rounding in Rounding::ALL {
+            let config = config(|raw| {
+                raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: accumulator };
+                raw.numerics.bias_bits = bias;
+                raw.numerics.multiplier_bits = multiplier;
+                raw.numerics.shift_bits = shift;
+                raw.numerics.output_bits = output;
+                raw.numerics.output_signed = true;
+                raw.numerics.rounding = rounding;
+            });
+            let mut random = Random::new(seed as u64);
+            // Extremes of every field are as likely as values in between.
+            let mut pick = |bits: u32, signed: bool| {
+                let (min, max) = match signed {
+                    true => (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1),
+                    false => (0, (1_i128 << bits) - 1),
+                };
+                match random.below(4) {
+                    0 => min,
+                    1 => max,
+                    _ => min + i128::from(random.word()).rem_euclid(max - min + 1),
+                }
+            };
+            let columns: Vec<Column> = (0..1000)
+                .map(|_| {
+                    let (one, other) = (pick(output, true), pick(output, true));
+                    Column {
+                        accumulator: pick(accumulator, true),
+                        bias: pick(bias, true),
+                        multiplier: pick(multiplier, false),
+                        shift: pick(shift, false) as u32,
+                        zero_point: pick(output + 1, true),
+                        low: one.min(other),
+                        high: one.max(other),
+                    }
+                })
+                .collect();
+            lane_is_right(&config, columns.into_iter());
+        }
+    }
+}
+
+/// A group enters with its bounds and leaves 4 cycles later, whatever the neighbours in time are.
+#[test]
+fn groups_keep_their_bounds_and_order() {
+    let config = config(|raw| {
+        raw.geometry.cols = 6;
+        raw.geometry.requantizer_lanes = 3;
+    });
+    let n = config.numerics();
+    let (n_lanes, accumulator, output) = (3, n.accumulator_bits() as usize, n.output().bits() as usize);
+    let mut dut = Stepper::new(Requantizer::new(&config)).expect("accepted");
+    let mut random = Random::new(7);
+    let mut sent: Vec<Option<Bits>> = Vec::new();
+    for cycle in 0..500 {
+        let (one, other) = (random.below(32) as i128, random.below(32) as i128);
+        let mut accumulators = Bits::zero(n_lanes * accumulator);
+        let mut records = Bits::zero(n_lanes * n.parameter_bits() as usize);
+        let mut group = Bits::zero(n_lanes * output);
+        for lane in 0..n_lanes {
+            let column = Column {
+                accumulator: random.signed(accumulator),
+                bias: random.signed(n.bias_bits() as usize),
+                multiplier: random.bits(n.multiplier_bits() as usize).low_u128() as i128,
+                shift: random.below(1 << n.shift_bits()) as u32,
+                zero_point: random.signed(output + 1),
+                low: one.min(other),
+                high: one.max(other),
+            };
+            accumulators.set_slice(lane * accumulator, &Bits::from_i128(column.accumulator, accumulator));
+            records.set_slice(lane * n.parameter_bits() as usize, &record(&column, &config));
+            let value = expected(&column, accumulator, n.rounding());
+            group.set_slice(lane * output, &Bits::from_i128(value, output));
+        }
+        let valid = random.below(3) > 0;
+        sent.push(valid.then_some(group));
+        let block = dut.block_mut();
+        block.valid_in.next = valid.into();
+        block.accumulators_in.next = accumulators;
+        block.records_in.next = records;
+        block.low_in.next = Bits::from_i128(one.min(other), output + 1);
+        block.high_in.next = Bits::from_i128(one.max(other), output + 1);
+        dut.settle().expect("settles");
+        if cycle >= 4 {
+            let valid = dut.block().valid_out.val().any();
+            assert_eq!(valid.then(|| dut.block().group_out.val()), sent[cycle - 4], "cycle {cycle}");
+        }
+        dut.edge().expect("settles");
+    }
+}

@@ -1,0 +1,331 @@
+//! What `systole simulate` tells: accuracy, comparisons, cycles, lost PE-cycles, bytes, frames per second.
+
+use compiler::{Compiled, LayerPlan};
+use serde::Serialize;
+use spec::{Config, Counter, Counters};
+use testbenches::Comparison;
+
+/// The whole report; what does not apply is absent.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub version: &'static str,
+    pub config: String,
+    pub work: String,
+    pub latency: u64,
+    pub stalls: Option<String>,
+    pub layers: Vec<LayerReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
+    pub compared: Vec<Compared>,
+    pub run: RunReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtl: Option<RtlReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelReport>,
+    pub speed: Speed,
+}
+
+/// One layer's shape and tiling.
+#[derive(Debug, Serialize)]
+pub struct LayerReport {
+    pub name: String,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub macs: u64,
+    pub chunk_rows: usize,
+    pub group_tiles: usize,
+}
+
+/// Correct answers, of `images`.
+#[derive(Debug, Serialize)]
+pub struct Accuracy {
+    pub images: usize,
+    pub float: usize,
+    pub golden: usize,
+    pub simulator: usize,
+    /// On the first `rtl_images` images: the RTL and, beside it, golden on the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtl: Option<RtlAccuracy>,
+}
+
+/// See [`Accuracy`].
+#[derive(Debug, Serialize)]
+pub struct RtlAccuracy {
+    pub images: usize,
+    pub rtl: usize,
+    pub golden: usize,
+}
+
+/// A comparison of two engines.
+#[derive(Debug, Serialize)]
+pub struct Compared {
+    pub engine: &'static str,
+    pub reference: &'static str,
+    pub values: u64,
+    pub values_differing: u64,
+    pub counters: u64,
+    pub counters_differing: u64,
+    pub differences: Vec<String>,
+}
+
+impl From<&Comparison> for Compared {
+    fn from(c: &Comparison) -> Self {
+        Self {
+            engine: c.engine.name(),
+            reference: c.reference.name(),
+            values: c.values,
+            values_differing: c.values_differing,
+            counters: c.counters,
+            counters_differing: c.counters_differing + c.others_differing,
+            differences: c.differences.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The simulator's run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    pub rows: usize,
+    pub cycles: u64,
+    /// Closed form, for a memory without stalls.
+    pub predicted_cycles: u64,
+    pub execute_span: u64,
+    pub macs: u64,
+    pub utilization: f64,
+    pub lost: Vec<Lost>,
+    pub bytes: Bytes,
+    pub counters: serde_json::Map<String, serde_json::Value>,
+}
+
+/// PE-cycles that did no useful multiply-accumulate, by cause.
+#[derive(Debug, Serialize)]
+pub struct Lost {
+    pub cause: &'static str,
+    pub pe_cycles: u64,
+    /// Of all PE-cycles.
+    pub percent: f64,
+}
+
+/// Bytes moved, payload by tensor, and beats on the bus.
+#[derive(Debug, Serialize)]
+pub struct Bytes {
+    pub activations: f64,
+    pub weights: f64,
+    pub parameters: f64,
+    pub outputs: f64,
+    pub read_beats: u64,
+    pub write_beats: u64,
+    pub bus_bytes: usize,
+}
+
+/// The verilated RTL's run.
+#[derive(Debug, Serialize)]
+pub struct RtlReport {
+    pub rows: usize,
+    pub cycles_rtl: u64,
+    pub cycles_simulator: u64,
+    /// Host seconds for the same work, and their ratio.
+    pub seconds_rtl: f64,
+    pub seconds_simulator: f64,
+}
+
+/// Bytes of the parameters.
+#[derive(Debug, Serialize)]
+pub struct ModelReport {
+    pub float_bytes: usize,
+    pub quantized_bytes: usize,
+}
+
+/// Rates at the stated clock.
+#[derive(Debug, Serialize)]
+pub struct Speed {
+    pub clock_mhz: f64,
+    pub gops: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<Frames>,
+}
+
+/// Frames per second: rows of a batch, and one row alone.
+#[derive(Debug, Serialize)]
+pub struct Frames {
+    pub batch: f64,
+    pub single: f64,
+    pub single_cycles: u64,
+}
+
+/// The real-time line.
+const REAL_TIME_FPS: f64 = 30.0;
+
+/// The layers of a program.
+pub fn layers(plans: &[LayerPlan]) -> Vec<LayerReport> {
+    let layer = |plan: &LayerPlan| LayerReport {
+        name: plan.name.clone(),
+        m: plan.shape.m,
+        k: plan.shape.k,
+        n: plan.shape.n,
+        macs: plan.shape.macs(),
+        chunk_rows: plan.tiling.chunk_rows,
+        group_tiles: plan.tiling.group_tiles,
+    };
+    plans.iter().map(layer).collect()
+}
+
+/// The run of a program on the simulator.
+pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_cycles: u64, rows: usize) -> RunReport {
+    let g = config.geometry();
+    let (mesh_rows, mesh_cols) = (g.rows() as u64, g.cols() as u64);
+    let cycles = counters.get(Counter::Cycles);
+    let total = mesh_rows * mesh_cols * cycles;
+    let macs = compiled.macs();
+    let (mut remainder_rows, mut remainder_cols) = (0, 0);
+    for plan in &compiled.layers {
+        let shape = plan.shape;
+        let (m, k, n) = (shape.m as u64, shape.k as u64, shape.n as u64);
+        let (k_slots, n_slots) = (k.next_multiple_of(mesh_rows), n.next_multiple_of(mesh_cols));
+        remainder_rows += m * n_slots * (k_slots - k);
+        remainder_cols += m * k * (n_slots - n);
+    }
+    let slots = |counter| mesh_rows * mesh_cols * counters.get(counter);
+    let causes = [
+        ("remainder rows (k not a multiple of the mesh's rows)", remainder_rows),
+        ("remainder columns (n not a multiple of the mesh's columns)", remainder_cols),
+        ("weight preload that nothing hid", slots(Counter::ExecutePreload)),
+        ("fill, or operands not loaded (bandwidth, latency)", slots(Counter::ExecuteWaitLoad)),
+        ("accumulator not drained (write bandwidth)", slots(Counter::ExecuteWaitStore)),
+        ("token counter at its limit", slots(Counter::ExecuteWaitSpace)),
+        ("waiting for commands", slots(Counter::ExecuteWaitCommand)),
+        ("drain: last rows, requantizer, writes", slots(Counter::ExecuteDrain)),
+    ];
+    let percent = |pe_cycles: u64| 100.0 * pe_cycles as f64 / total as f64;
+    let lost = causes.map(|(cause, pe_cycles)| Lost { cause, pe_cycles, percent: percent(pe_cycles) });
+    let bytes = |counter| counters.get(counter) as f64 / 8.0;
+    RunReport {
+        rows,
+        cycles,
+        predicted_cycles,
+        execute_span: counters.get(Counter::ExecuteSpan),
+        macs,
+        utilization: macs as f64 / total as f64,
+        lost: lost.into(),
+        bytes: Bytes {
+            activations: bytes(Counter::ActivationBits),
+            weights: bytes(Counter::WeightBits),
+            parameters: bytes(Counter::ParameterBits),
+            outputs: bytes(Counter::OutputBits),
+            read_beats: counters.get(Counter::ReadBeats),
+            write_beats: counters.get(Counter::WriteBeats),
+            bus_bytes: g.bus_bytes(),
+        },
+        counters: counters.iter().map(|(counter, value)| (counter.name().to_owned(), value.into())).collect(),
+    }
+}
+
+impl Report {
+    /// Whether everything that was compared is equal, and something was.
+    pub fn passed(&self) -> bool {
+        let equal = |c: &Compared| c.values > 0 && c.values_differing == 0 && c.counters_differing == 0;
+        !self.compared.is_empty() && self.compared.iter().all(equal)
+    }
+
+    /// The report for people.
+    pub fn print(&self) {
+        println!("Systole {}: {} on configuration {}", self.version, self.work, self.config);
+        let stalls = self.stalls.as_deref().unwrap_or("none");
+        println!("memory latency {} cycles, stalls {stalls}", self.latency);
+        println!("\nlayer                m x k x n                 MACs   rows a chunk  column tiles a group");
+        for l in &self.layers {
+            let shape = format!("{} x {} x {}", l.m, l.k, l.n);
+            println!("{:<20} {:<20} {:>9} {:>14} {:>21}", l.name, shape, l.macs, l.chunk_rows, l.group_tiles);
+        }
+        if let Some(accuracy) = &self.accuracy {
+            accuracy.print();
+        }
+        self.print_compared();
+        self.print_run();
+        if let Some(model) = &self.model {
+            println!(
+                "\nmodel size             {} bytes as float32, {} bytes quantized ({:.2} times smaller)",
+                model.float_bytes,
+                model.quantized_bytes,
+                model.float_bytes as f64 / model.quantized_bytes as f64
+            );
+        }
+        self.print_speed();
+        println!("\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
+    }
+
+    fn print_compared(&self) {
+        println!("\ncompared                                    values  differing  counters  differing");
+        for c in &self.compared {
+            let pair = format!("{} = {}", c.engine, c.reference);
+            println!(
+                "{:<38} {:>11} {:>10} {:>9} {:>10}",
+                pair, c.values, c.values_differing, c.counters, c.counters_differing
+            );
+            c.differences.iter().for_each(|difference| println!("    {difference}"));
+        }
+    }
+
+    fn print_run(&self) {
+        let run = &self.run;
+        println!(
+            "\ncycles, {} rows        {} (closed form without stalls: {})",
+            run.rows, run.cycles, run.predicted_cycles
+        );
+        if let Some(rtl) = &self.rtl {
+            println!("cycles, {} rows        RTL {}, simulator {}", rtl.rows, rtl.cycles_rtl, rtl.cycles_simulator);
+            println!(
+                "host time for these    RTL {:.3} s, simulator {:.4} s: {:.1} times faster",
+                rtl.seconds_rtl,
+                rtl.seconds_simulator,
+                rtl.seconds_rtl / rtl.seconds_simulator
+            );
+        }
+        println!("execute span           {} cycles", run.execute_span);
+        println!("\nwhere the PE-cycles went");
+        println!("  {:>7.3} %  useful multiply-accumulates (utilization)", 100.0 * run.utilization);
+        for lost in &run.lost {
+            println!("  {:>7.3} %  {}", lost.percent, lost.cause);
+        }
+        let sum = 100.0 * run.utilization + run.lost.iter().map(|lost| lost.percent).sum::<f64>();
+        println!("  {sum:>7.3} %  in all");
+        let b = &run.bytes;
+        println!(
+            "\nbytes moved            activations {:.0}, weights {:.0}, parameters {:.0}, outputs {:.0}",
+            b.activations, b.weights, b.parameters, b.outputs
+        );
+        println!("beats of {} bytes       {} read, {} written", b.bus_bytes, b.read_beats, b.write_beats);
+    }
+
+    fn print_speed(&self) {
+        let speed = &self.speed;
+        println!("\nat {} MHz             {:.2} GOPS (2 operations a MAC)", speed.clock_mhz, speed.gops);
+        if let Some(frames) = &speed.frames {
+            let line = |fps: f64| if fps >= REAL_TIME_FPS { "meets" } else { "misses" };
+            println!(
+                "frames per second      {:.0} in a batch, {:.0} one by one ({} cycles each); {} the {REAL_TIME_FPS} FPS line",
+                frames.batch,
+                frames.single,
+                frames.single_cycles,
+                line(frames.single)
+            );
+        }
+    }
+}
+
+impl Accuracy {
+    fn print(&self) {
+        let show = |name: &str, correct: usize, images: usize| {
+            println!("  {name:<28} {correct:>4} of {images} = {:.2} %", 100.0 * correct as f64 / images as f64);
+        };
+        println!("\naccuracy");
+        show("float", self.float, self.images);
+        show("golden", self.golden, self.images);
+        show("simulator", self.simulator, self.images);
+        if let Some(rtl) = &self.rtl {
+            show("verilated RTL", rtl.rtl, rtl.images);
+            show("golden on the same", rtl.golden, rtl.images);
+        }
+    }
+}

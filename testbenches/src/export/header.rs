@@ -1,0 +1,111 @@
+//! The C header: what a driver needs to program the emitted machine.
+
+use spec::command::{opcode, COMMAND_BITS, TOKEN_LIMIT};
+use spec::counter::STATUS_CODES;
+use spec::{Config, Counter, Derived};
+use std::fmt::Write;
+
+/// The header of a configuration: widths, sizes, status addresses, and functions that encode commands.
+pub fn c_header(config: &Config) -> String {
+    let (n, g) = (config.numerics(), config.geometry());
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let mut line = |args: std::fmt::Arguments<'_>| {
+        let _ = text.write_fmt(args);
+        text.push('\n');
+    };
+    line(format_args!("/* Systole, configuration {}: command set, sizes and status addresses. */", config.name()));
+    line(format_args!("#ifndef SYSTOLE_H\n#define SYSTOLE_H\n\n#include <stdint.h>\n"));
+    let constants: [(&str, u64); 27] = [
+        ("ROWS", g.rows() as u64),
+        ("COLS", g.cols() as u64),
+        ("ACTIVATION_BITS", n.activation().bits().into()),
+        ("ACTIVATION_SIGNED", n.activation().is_signed().into()),
+        ("WEIGHT_BITS", n.weight().bits().into()),
+        ("WEIGHT_SIGNED", n.weight().is_signed().into()),
+        ("OUTPUT_BITS", n.output().bits().into()),
+        ("OUTPUT_SIGNED", n.output().is_signed().into()),
+        ("ACCUMULATOR_BITS", n.accumulator_bits().into()),
+        ("MAX_K", n.max_k().into()),
+        ("PARAMETER_BITS", n.parameter_bits().into()),
+        ("ACTIVATION_BUFFER_ROWS", g.activation_buffer_rows() as u64),
+        ("WEIGHT_BUFFER_ROWS", g.weight_buffer_rows() as u64),
+        ("ACCUMULATOR_ROWS", g.accumulator_rows() as u64),
+        ("PARAMETER_BUFFER_ROWS", g.parameter_rows() as u64),
+        ("REQUANTIZER_LANES", g.requantizer_lanes() as u64),
+        ("BUS_BYTES", g.bus_bytes() as u64),
+        ("COMMAND_BYTES", COMMAND_BITS as u64 / 8),
+        ("QUEUE_DEPTH", g.queue_depth() as u64),
+        ("TOKEN_LIMIT", TOKEN_LIMIT.into()),
+        ("OPCODE_LOAD_ACTIVATIONS", opcode::LOAD_ACTIVATIONS.into()),
+        ("OPCODE_LOAD_WEIGHTS", opcode::LOAD_WEIGHTS.into()),
+        ("OPCODE_LOAD_PARAMETERS", opcode::LOAD_PARAMETERS.into()),
+        ("OPCODE_EXECUTE", opcode::EXECUTE.into()),
+        ("OPCODE_STORE", opcode::STORE.into()),
+        ("OPCODE_FINISH", opcode::FINISH.into()),
+        ("STATUS_CODES", STATUS_CODES.into()),
+    ];
+    for (name, value) in constants {
+        line(format_args!("#define SYSTOLE_{name} {value}"));
+    }
+    line(format_args!("\n/* A parameter record, least significant bit first. */"));
+    for field in Derived::of(config).parameter_record {
+        let name = field.name.to_uppercase();
+        line(format_args!("#define SYSTOLE_PARAMETER_{name}_FROM {}", field.from_bit));
+        line(format_args!("#define SYSTOLE_PARAMETER_{name}_BITS {}", field.bits));
+    }
+    line(format_args!("\n/* Status addresses of the counters. */"));
+    for &counter in Counter::ALL {
+        line(format_args!("#define SYSTOLE_STATUS_{} {}", counter.name().to_uppercase(), counter as u8));
+    }
+    text.push_str(FUNCTIONS);
+    text
+}
+
+const FUNCTIONS: &str = r"
+/* Token flags: pop from, push to the first and second neighbour. Neighbours are
+   (execute, store) for load, (load, store) for execute, (load, execute) for store. */
+#define SYSTOLE_POP_FIRST 0x10u
+#define SYSTOLE_POP_SECOND 0x20u
+#define SYSTOLE_PUSH_FIRST 0x40u
+#define SYSTOLE_PUSH_SECOND 0x80u
+/* Flags of execute and of store. */
+#define SYSTOLE_HALF 0x100u
+#define SYSTOLE_OVERWRITE 0x200u
+#define SYSTOLE_PUSH_LATE 0x400u
+
+/* A command: eight words, word 0 lowest on command_data_in. */
+typedef struct { uint32_t word[8]; } systole_command;
+
+static inline uint32_t systole_pair(uint32_t low, uint32_t high) { return (low & 0xffffu) | high << 16; }
+
+static inline systole_command systole_load(uint32_t opcode, uint32_t tokens, uint32_t address, uint32_t stride,
+        uint32_t start_bit, uint32_t requests, uint32_t rows_per_request, uint32_t row_bits, uint32_t buffer_row) {
+    systole_command c = {{ opcode | tokens | start_bit << 8 | requests << 16, address, stride,
+        systole_pair(buffer_row, rows_per_request), row_bits, rows_per_request * row_bits, 0, 0 }};
+    return c;
+}
+
+static inline systole_command systole_execute(uint32_t flags, uint32_t rows, uint32_t activation_row,
+        uint32_t weight_row, uint32_t accumulator_row, uint32_t k) {
+    systole_command c = {{ SYSTOLE_OPCODE_EXECUTE | flags | rows << 16, systole_pair(activation_row, weight_row),
+        systole_pair(accumulator_row, k), 0, 0, 0, 0, 0 }};
+    return c;
+}
+
+static inline systole_command systole_store(uint32_t flags, uint32_t rows, uint32_t address, uint32_t stride,
+        uint32_t accumulator_row, uint32_t tile_stride, uint32_t tiles, uint32_t last_groups, uint32_t parameter_row,
+        uint32_t row_bits, int32_t low, int32_t high) {
+    systole_command c = {{ SYSTOLE_OPCODE_STORE | flags | (last_groups - 1) << 9 | rows << 16, address, stride,
+        systole_pair(accumulator_row, tile_stride), systole_pair(tiles, parameter_row), row_bits,
+        (uint32_t)low, (uint32_t)high }};
+    return c;
+}
+
+static inline systole_command systole_finish(void) {
+    systole_command c = {{ SYSTOLE_OPCODE_FINISH, 0, 0, 0, 0, 0, 0, 0 }};
+    return c;
+}
+
+#endif
+";
