@@ -3,13 +3,11 @@
 use crate::prelude::*;
 use spec::counter::COUNTER_BITS;
 
-/// Adds `increment_in` while `enable_in` is high; wraps. `clear_in` makes the next value 0, whatever else is asked for.
+/// Adds `increment_in` in every cycle; wraps.
 #[derive(LogicBlock)]
 pub struct EventCounter {
     pub clock: ClockIn,
     pub reset: WireIn,
-    pub clear_in: WireIn,
-    pub enable_in: WireIn,
     pub increment_in: WireIn,
     pub value_out: WireOut,
     value: Register,
@@ -22,8 +20,6 @@ impl EventCounter {
         EventCounter {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
-            clear_in: WireIn::new(1),
-            enable_in: WireIn::new(1),
             increment_in: WireIn::new(increment_bits),
             value_out: WireOut::new(width),
             value: Register::new(width),
@@ -38,14 +34,9 @@ impl Logic for EventCounter {
     fn update(&mut self) {
         clock!(self, clock, value);
         self.value.reset.next = self.reset.val();
-        self.value.d_in.next = self.value.d_out.val();
-        if self.clear_in.val().any() {
-            self.value.d_in.next = 0.into();
-        } else if self.enable_in.val().any() {
-            self.value.d_in.next = self.value.d_out.val() + self.increment_in.val();
-        }
+        self.value.d_in.next = self.value.d_out.val() + self.increment_in.val();
         self.value_out.next = self.value.d_out.val();
     }
 }
 
-ports!(EventCounter, clock, in reset, clear_in, enable_in, increment_in; out value_out);
+ports!(EventCounter, clock, in reset, increment_in; out value_out);

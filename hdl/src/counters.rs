@@ -2,10 +2,14 @@
 
 use crate::counter::EventCounter;
 use crate::prelude::*;
+use crate::status::STATUS_ADDRESS_BITS;
 use spec::counter::{Counter, COUNTER_BITS};
 use spec::Config;
 
-/// All counters, in the order of their status addresses. They count while `enable_in` is high.
+/// All counters, in the order of their status addresses.
+///
+/// They count while `enable_in` is high. `clear_in` makes their next values 0, whatever else is asked for. `value_out` is the counter at
+/// `address_in`, or 0.
 ///
 /// An event bus has one bit a counter, the lowest index in bit 0. The counters of bits add what `activation_bits_in` to
 /// `output_bits_in` say.
@@ -28,10 +32,17 @@ pub struct Counters {
     pub parameter_bits_in: WireIn,
     pub output_bits_in: WireIn,
     pub command_in: WireIn,
-    pub values_out: Vec<WireOut>,
+    pub address_in: WireIn,
+    pub value_out: WireOut,
     flags: Join,
+    restart: WireLocal,
     events: WireLocal,
+    activation_bits: WireLocal,
+    weight_bits: WireLocal,
+    parameter_bits: WireLocal,
+    output_bits: WireLocal,
     counters: Vec<EventCounter>,
+    read_out: Choose,
     // The indices of the counters of bits, and of the next one.
     _activation: usize,
     _weight: usize,
@@ -64,6 +75,7 @@ fn parts() -> [(Counter, usize); 14] {
 
 impl Counters {
     pub fn new(config: &Config) -> Counters {
+        let counter_bits = COUNTER_BITS as usize; // widening
         let need_bits = bits_for(config.geometry().bus_bits());
         let [execute, load, unpack, store, pack] = Counter::GROUPS.map(|group| WireIn::new(group.len()));
         let widths: Vec<usize> = parts().iter().map(|(_, width)| *width).collect();
@@ -89,10 +101,17 @@ impl Counters {
             parameter_bits_in: WireIn::new(need_bits),
             output_bits_in: WireIn::new(need_bits),
             command_in: WireIn::new(1),
-            values_out: WireOut::vec(Counter::N, COUNTER_BITS as usize), // widening
+            address_in: WireIn::new(STATUS_ADDRESS_BITS),
+            value_out: WireOut::new(counter_bits),
             flags: Join::new(&widths),
+            restart: WireLocal::new(1),
             events: WireLocal::new(Counter::N),
+            activation_bits: WireLocal::new(need_bits),
+            weight_bits: WireLocal::new(need_bits),
+            parameter_bits: WireLocal::new(need_bits),
+            output_bits: WireLocal::new(need_bits),
             counters: Counter::ALL.iter().map(|counter| EventCounter::new(increment_bits(counter))).collect(),
+            read_out: Choose::new(Counter::N, counter_bits),
             // The discriminants.
             _activation: Counter::ActivationBits as usize,
             _weight: Counter::WeightBits as usize,
@@ -118,37 +137,50 @@ impl Logic for Counters {
         self.flags.parts_in[6].next = self.pack_events_in.val();
         self.flags.parts_in[7].next = self.read_beat_in.val();
         self.flags.parts_in[8].next = self.write_beat_in.val();
-        self.flags.parts_in[9].next = true.into();
-        self.flags.parts_in[10].next = true.into();
-        self.flags.parts_in[11].next = true.into();
-        self.flags.parts_in[12].next = true.into();
+        self.flags.parts_in[9].next = false.into();
+        self.flags.parts_in[10].next = false.into();
+        self.flags.parts_in[11].next = false.into();
+        self.flags.parts_in[12].next = false.into();
         self.flags.parts_in[13].next = self.command_in.val();
-        self.events.next = self.flags.bus_out.val();
+        self.events.next = 0.into();
+        self.activation_bits.next = 0.into();
+        self.weight_bits.next = 0.into();
+        self.parameter_bits.next = 0.into();
+        self.output_bits.next = 0.into();
+        if self.enable_in.val().any() {
+            self.events.next = self.flags.bus_out.val();
+            self.activation_bits.next = self.activation_bits_in.val();
+            self.weight_bits.next = self.weight_bits_in.val();
+            self.parameter_bits.next = self.parameter_bits_in.val();
+            self.output_bits.next = self.output_bits_in.val();
+        }
+
+        self.restart.next = self.reset.val() | self.clear_in.val();
         for i in 0..self._n_counters {
             self.counters[i].clock.next = self.clock.val();
-            self.counters[i].reset.next = self.reset.val();
-            self.counters[i].clear_in.next = self.clear_in.val();
-            self.counters[i].enable_in.next = self.enable_in.val() & self.events.val().get_bit(i);
-            self.values_out[i].next = self.counters[i].value_out.val();
+            self.counters[i].reset.next = self.restart.val();
+            self.read_out.words_in[i].next = self.counters[i].value_out.val();
         }
         for i in 0..self._activation {
-            self.counters[i].increment_in.next = true.into();
+            self.counters[i].increment_in.next = self.events.val().get_bit(i);
         }
         for i in self._activation..self._weight {
-            self.counters[i].increment_in.next = self.activation_bits_in.val();
+            self.counters[i].increment_in.next = self.activation_bits.val();
         }
         for i in self._weight..self._parameter {
-            self.counters[i].increment_in.next = self.weight_bits_in.val();
+            self.counters[i].increment_in.next = self.weight_bits.val();
         }
         for i in self._parameter..self._output {
-            self.counters[i].increment_in.next = self.parameter_bits_in.val();
+            self.counters[i].increment_in.next = self.parameter_bits.val();
         }
         for i in self._output..self._commands {
-            self.counters[i].increment_in.next = self.output_bits_in.val();
+            self.counters[i].increment_in.next = self.output_bits.val();
         }
         for i in self._commands..self._n_counters {
-            self.counters[i].increment_in.next = true.into();
+            self.counters[i].increment_in.next = self.events.val().get_bit(i);
         }
+        self.read_out.index_in.next = self.address_in.val();
+        self.value_out.next = self.read_out.word_out.val();
     }
 }
 
@@ -156,8 +188,8 @@ ports!(
     Counters, clock,
     in reset, clear_in, enable_in, execute_events_in, execute_span_in, load_events_in, unpack_events_in, store_events_in,
     pack_events_in, read_beat_in, write_beat_in, activation_bits_in, weight_bits_in, parameter_bits_in, output_bits_in,
-    command_in;
-    out
+    command_in, address_in;
+    out value_out
 );
 
 #[cfg(test)]
@@ -188,7 +220,7 @@ mod tests {
         dut.block_mut().enable_in.next = true.into();
         let names: Vec<&str> = dut.block_mut().inputs().iter().map(|(name, _)| *name).collect();
         let first = names.iter().position(|name| *name == "execute_events_in").expect("an input");
-        let names = &names[first..];
+        let names = &names[first..names.len() - 1];
         let mut expected = [0_u64; Counter::N];
         let mut n_events = 0;
         for name in names {
@@ -206,7 +238,7 @@ mod tests {
                 n_events += 1;
                 expected[0] += 1;
                 expected[n_events] += if name.ends_with("bits_in") { value } else { 1 };
-                assert_eq!(self::values(&dut), expected, "{name} = {value}");
+                assert_eq!(self::values(&mut dut)?, expected, "{name} = {value}");
             }
             dut.set(name, Bits::zero(width))?;
         }
@@ -215,15 +247,21 @@ mod tests {
         dut.block_mut().enable_in.next = false.into();
         dut.edge()?;
         dut.edge()?;
-        assert_eq!(values(&dut), expected);
+        assert_eq!(values(&mut dut)?, expected);
         dut.block_mut().enable_in.next = true.into();
         dut.block_mut().clear_in.next = true.into();
         dut.edge()?;
-        assert_eq!(values(&dut), [0; Counter::N]);
+        assert_eq!(values(&mut dut)?, [0; Counter::N]);
         Ok(())
     }
 
-    fn values(dut: &Stepper<Counters>) -> [u64; Counter::N] {
-        std::array::from_fn(|i| dut.block().values_out[i].val().low_u128() as u64) // 48 bits
+    fn values(dut: &mut Stepper<Counters>) -> Result<[u64; Counter::N], SimulateError> {
+        let mut values = [0; Counter::N];
+        for (address, value) in values.iter_mut().enumerate() {
+            dut.block_mut().address_in.next = address.into();
+            dut.settle()?;
+            *value = u64::try_from(dut.block().value_out.val().low_u128()).expect("48 bits");
+        }
+        Ok(values)
     }
 }

@@ -53,6 +53,7 @@ pub struct Fetch {
 }
 
 impl Fetch {
+    #[allow(clippy::new_without_default)] // a block is built, not defaulted
     pub fn new() -> Fetch {
         let opcode = |value| Const::new(u128::from(value), OPCODE_BITS);
         Fetch {
@@ -91,12 +92,6 @@ impl Fetch {
             store: opcode(opcode::STORE),
             finish: opcode(opcode::FINISH),
         }
-    }
-}
-
-impl Default for Fetch {
-    fn default() -> Fetch {
-        Fetch::new()
     }
 }
 

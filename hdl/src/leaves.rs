@@ -2,6 +2,7 @@
 //!
 //! Every leaf states its latency: 0 is combinational, 1 is one register between input and output.
 
+mod choose;
 mod extract;
 mod gather;
 mod insert;
@@ -20,6 +21,7 @@ mod shifter;
 mod strobe;
 mod unpack;
 
+pub use choose::Choose;
 pub use extract::Extract;
 pub use gather::Gather;
 pub use insert::Insert;

@@ -1,13 +1,11 @@
 //! Memory to buffers.
 
-use crate::issue::Issue;
+use crate::dispatch::Dispatch;
 use crate::load_fields::LoadFields;
 use crate::prelude::*;
-use crate::requester::Requester;
 use crate::unpack_words::UnpackWords;
-use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH};
+use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::write_rows::WriteRows;
-use crate::Queue;
 use spec::Config;
 
 /// The load engine: takes commands, requests their bursts, and writes what is read to the buffers, row by row.
@@ -58,11 +56,7 @@ pub struct Load {
     pub weight_bits_out: WireOut,
     pub parameter_bits_out: WireOut,
     fields: LoadFields,
-    issue: Issue,
-    requester: Requester,
-    kept: Gather,
-    jobs: Queue,
-    job: Scatter,
+    dispatch: Dispatch,
     unpack_words: UnpackWords,
     write_rows: WriteRows,
     load_events: Pack,
@@ -76,9 +70,6 @@ impl Load {
     pub fn new(config: &Config) -> Load {
         let g = config.geometry();
         let bus_bits = g.bus_bits();
-        let payload = bits_for(bus_bits);
-        let ranges = LoadFields::job_ranges(bus_bits);
-        let kept = Gather::new(COMMAND_BITS, ranges.clone());
         Load {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
@@ -112,15 +103,11 @@ impl Load {
             load_events_out: WireOut::new(7),
             unpack_events_out: WireOut::new(3),
             read_beat_out: WireOut::new(1),
-            activation_bits_out: WireOut::new(payload),
-            weight_bits_out: WireOut::new(payload),
-            parameter_bits_out: WireOut::new(payload),
+            activation_bits_out: WireOut::new(bits_for(bus_bits)),
+            weight_bits_out: WireOut::new(bits_for(bus_bits)),
+            parameter_bits_out: WireOut::new(bits_for(bus_bits)),
             fields: LoadFields::new(bus_bits),
-            issue: Issue::new(),
-            requester: Requester::new(bus_bits),
-            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
-            kept,
-            job: Scatter::new(COMMAND_BITS, ranges),
+            dispatch: Dispatch::new(bus_bits, LoadFields::job_ranges(bus_bits)),
             unpack_words: UnpackWords::new(bus_bits),
             write_rows: WriteRows::new(config),
             load_events: Pack::new(7, 1),
@@ -137,57 +124,42 @@ impl Logic for Load {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, requester, jobs, unpack_words, write_rows);
-        self.requester.reset.next = self.reset.val();
-        self.jobs.reset.next = self.reset.val();
+        clock!(self, clock, dispatch, unpack_words, write_rows);
+        self.dispatch.reset.next = self.reset.val();
         self.unpack_words.reset.next = self.reset.val();
         self.write_rows.reset.next = self.reset.val();
 
-        // Issue.
-        self.requesting.next = self.requester.active_out.val();
+        self.requesting.next = self.dispatch.request_valid_out.val();
         self.fields.command_in.next = self.command_in.val();
-        self.issue.ready_in.next = !self.requesting.val();
-        self.issue.command_valid_in.next = self.command_valid_in.val();
-        self.issue.pop_first_in.next = self.fields.pop_first_out.val();
-        self.issue.pop_second_in.next = self.fields.pop_second_out.val();
-        self.issue.push_first_in.next = self.fields.push_first_out.val();
-        self.issue.push_second_in.next = self.fields.push_second_out.val();
-        self.issue.first_available_in.next = self.first_available_in.val();
-        self.issue.second_available_in.next = self.second_available_in.val();
-        self.issue.first_space_in.next = self.first_space_in.val();
-        self.issue.second_space_in.next = self.second_space_in.val();
-        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
-        self.take_out.next = self.issue.take_out.val();
-        self.pop_first_out.next = self.issue.pop_first_out.val();
-        self.pop_second_out.next = self.issue.pop_second_out.val();
-        self.reserve_first_out.next = self.issue.reserve_first_out.val();
-        self.reserve_second_out.next = self.issue.reserve_second_out.val();
 
-        // Requests.
-        self.requester.start_in.next = self.issue.take_out.val();
-        self.requester.requests_in.next = self.fields.requests_out.val();
-        self.requester.address_in.next = self.fields.address_out.val();
-        self.requester.stride_in.next = self.fields.stride_out.val();
-        self.requester.length_in.next = self.fields.request_bits_out.val();
-        self.requester.start_bit_in.next = self.fields.start_bit_out.val();
-        self.requester.request_ready_in.next = self.read_request_ready_in.val();
+        // Issue and requests.
+        self.dispatch.ready_in.next = true.into();
+        self.dispatch.command_valid_in.next = self.command_valid_in.val();
+        self.dispatch.command_in.next = self.command_in.val();
+        self.dispatch.start_bit_in.next = self.fields.start_bit_out.val();
+        self.dispatch.first_available_in.next = self.first_available_in.val();
+        self.dispatch.second_available_in.next = self.second_available_in.val();
+        self.dispatch.first_space_in.next = self.first_space_in.val();
+        self.dispatch.second_space_in.next = self.second_space_in.val();
+        self.take_out.next = self.dispatch.take_out.val();
+        self.pop_first_out.next = self.dispatch.pop_first_out.val();
+        self.pop_second_out.next = self.dispatch.pop_second_out.val();
+        self.reserve_first_out.next = self.dispatch.reserve_first_out.val();
+        self.reserve_second_out.next = self.dispatch.reserve_second_out.val();
+        self.dispatch.request_ready_in.next = self.read_request_ready_in.val();
         self.read_request_valid_out.next = self.requesting.val();
-        self.read_request_address_out.next = self.requester.request_address_out.val();
-        self.read_request_beats_out.next = self.requester.request_beats_out.val();
+        self.read_request_address_out.next = self.dispatch.request_address_out.val();
+        self.read_request_beats_out.next = self.dispatch.request_beats_out.val();
 
         // Read data to rows.
-        self.kept.bus_in.next = self.command_in.val();
-        self.jobs.write_valid_in.next = self.issue.take_out.val();
-        self.jobs.write_data_in.next = self.kept.bits_out.val();
-        self.jobs.read_ready_in.next = self.unpack_words.job_ready_out.val();
-        self.job.bits_in.next = self.jobs.read_data_out.val();
-        self.unpack_words.job_valid_in.next = self.jobs.read_valid_out.val();
-        self.unpack_words.job_in.next = self.job.bus_out.val();
+        self.dispatch.job_ready_in.next = self.unpack_words.job_ready_out.val();
+        self.unpack_words.job_valid_in.next = self.dispatch.job_valid_out.val();
+        self.unpack_words.job_in.next = self.dispatch.job_out.val();
         self.unpack_words.data_valid_in.next = self.read_data_valid_in.val();
         self.unpack_words.data_in.next = self.read_data_in.val();
         self.read_data_ready_out.next = self.unpack_words.data_ready_out.val();
         self.write_rows.start_in.next = self.unpack_words.start_out.val();
-        self.write_rows.job_in.next = self.job.bus_out.val();
+        self.write_rows.job_in.next = self.dispatch.job_out.val();
         self.write_rows.word_valid_in.next = self.unpack_words.word_valid_out.val();
         self.write_rows.word_in.next = self.unpack_words.word_out.val();
         self.write_rows.row_end_in.next = self.unpack_words.row_end_out.val();
@@ -205,16 +177,16 @@ impl Logic for Load {
         self.unpacking.next = self.unpack_words.active_out.val();
         self.waiting.next = self.unpack_words.data_ready_out.val() & !self.read_data_valid_in.val();
         self.idle_out.next = !self.requesting.val()
-            & !self.jobs.read_valid_out.val()
+            & !self.dispatch.job_valid_out.val()
             & !self.unpacking.val()
             & !self.write_rows.row_valid_out.val();
-        self.load_events.lanes_in[0].next = self.requester.taken_out.val();
+        self.load_events.lanes_in[0].next = self.dispatch.request_taken_out.val();
         self.load_events.lanes_in[1].next = self.requesting.val() & !self.read_request_ready_in.val();
-        self.load_events.lanes_in[2].next = self.issue.wait_command_out.val();
-        self.load_events.lanes_in[3].next = self.issue.wait_first_out.val();
-        self.load_events.lanes_in[4].next = self.issue.wait_second_out.val();
-        self.load_events.lanes_in[5].next = self.issue.wait_space_out.val();
-        self.load_events.lanes_in[6].next = self.issue.take_out.val();
+        self.load_events.lanes_in[2].next = self.dispatch.wait_command_out.val();
+        self.load_events.lanes_in[3].next = self.dispatch.wait_first_out.val();
+        self.load_events.lanes_in[4].next = self.dispatch.wait_second_out.val();
+        self.load_events.lanes_in[5].next = self.dispatch.wait_space_out.val();
+        self.load_events.lanes_in[6].next = self.dispatch.take_out.val();
         self.load_events_out.next = self.load_events.bus_out.val();
         self.unpack_events.lanes_in[0].next = self.waiting.val();
         self.unpack_events.lanes_in[1].next = self.unpacking.val() & !self.waiting.val();

@@ -1,15 +1,16 @@
 //! Groups become bus words.
 
+use crate::cut_groups::CutGroups;
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
-use crate::widths::{byte_offset_bits, group_bits, length_bits, offset_bits, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
+use crate::widths::{byte_offset_bits, group_bits, offset_bits, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
 use spec::Config;
 
 /// Packs the groups of a store command into rows on the write channel, without padding between groups.
 ///
 /// 1. A command is taken when no other is being worked on.
-/// 2. A group is cut into words of a bus word or what is left of it. `word_out` is high when a word of `need_out` bits leaves the
-///    group, `group_taken_out` when it is the group's last.
+/// 2. [`CutGroups`] gives the words. `word_out` is high when a word of `need_out` bits leaves the group, `group_taken_out` when it is
+///    the group's last.
 /// 3. `hold` has the `fill` bits that no beat has carried yet, at the place they take in the next one.
 /// 4. What does not fit the last beat of a row takes one beat more: `flush`.
 #[derive(LogicBlock)]
@@ -32,21 +33,16 @@ pub struct PackRows {
     pub word_out: WireOut,
     pub need_out: WireOut,
     fields: StoreFields,
-    select: Select,
-    mask: Mask,
+    words: CutGroups,
     merge: Merge,
     strobe: Strobe,
     active: Register,
     rows_left: Register,
-    bits_left: Register,
-    group_left: Register,
-    word_index: Register,
     offset: Register,
     fill: Register,
     first: Register,
     flush: Register,
     hold: Register,
-    row_bits: RegisterEnabled,
     stride_offset: RegisterEnabled,
     start: WireLocal,
     working: WireLocal,
@@ -57,15 +53,12 @@ pub struct PackRows {
     is_row_end: WireLocal,
     beat: WireLocal,
     word: WireLocal,
-    group_end: WireLocal,
     row_done: WireLocal,
     first_byte: WireLocal,
     next_offset: WireLocal,
-    next_bits: WireLocal,
     written: WireLocal,
     rounded: WireLocal,
     bus: Const,
-    group: Const,
     byte_shift: Const,
     last_bit_of_byte: Const,
 }
@@ -73,8 +66,7 @@ pub struct PackRows {
 impl PackRows {
     pub fn new(config: &Config) -> PackRows {
         let bus_bits = config.geometry().bus_bits();
-        let (offset, length, group) = (offset_bits(bus_bits), length_bits(bus_bits), group_bits(config));
-        let n_words = group.div_ceil(bus_bits);
+        let (offset, group) = (offset_bits(bus_bits), group_bits(config));
         PackRows {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
@@ -93,21 +85,16 @@ impl PackRows {
             word_out: WireOut::new(1),
             need_out: WireOut::new(offset + 1),
             fields: StoreFields::new(bus_bits),
-            select: Select::new(n_words, bus_bits),
-            mask: Mask::new(bus_bits),
+            words: CutGroups::new(config),
             merge: Merge::new(bus_bits),
             strobe: Strobe::new(config.geometry().bus_bytes()),
             active: Register::new(1),
             rows_left: Register::new(COUNT_BITS),
-            bits_left: Register::new(length),
-            group_left: Register::new(bits_for(group)),
-            word_index: Register::new(index_bits(n_words)),
             offset: Register::new(offset),
             fill: Register::new(offset),
             first: Register::new(1),
             flush: Register::new(1),
             hold: Register::new(bus_bits),
-            row_bits: RegisterEnabled::new(length),
             stride_offset: RegisterEnabled::new(offset),
             start: WireLocal::new(1),
             working: WireLocal::new(1),
@@ -118,15 +105,12 @@ impl PackRows {
             is_row_end: WireLocal::new(1),
             beat: WireLocal::new(1),
             word: WireLocal::new(1),
-            group_end: WireLocal::new(1),
             row_done: WireLocal::new(1),
             first_byte: WireLocal::new(byte_offset_bits(bus_bits)),
             next_offset: WireLocal::new(offset),
-            next_bits: WireLocal::new(length),
             written: WireLocal::new(offset + 1),
             rounded: WireLocal::new(offset + 1),
-            bus: Const::new(bus_bits as u128, offset + 1),                  // widening
-            group: Const::new(group as u128, bits_for(group)),              // widening
+            bus: Const::new(bus_bits as u128, offset + 1), // widening
             byte_shift: Const::new(START_BIT_BITS as u128, START_BIT_BITS), // widening
             last_bit_of_byte: Const::new((1 << START_BIT_BITS) - 1, START_BIT_BITS),
         }
@@ -138,52 +122,41 @@ impl Logic for PackRows {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, active, rows_left, bits_left, group_left, word_index, offset, fill, first, flush, hold);
-        clock!(self, clock, row_bits, stride_offset);
+        clock!(self, clock, words, active, rows_left, offset, fill, first, flush, hold, stride_offset);
         self.active.reset.next = self.reset.val();
         self.rows_left.reset.next = self.reset.val();
-        self.bits_left.reset.next = self.reset.val();
-        self.group_left.reset.next = self.reset.val();
-        self.word_index.reset.next = self.reset.val();
         self.offset.reset.next = self.reset.val();
         self.fill.reset.next = self.reset.val();
         self.first.reset.next = self.reset.val();
         self.flush.reset.next = self.reset.val();
         self.hold.reset.next = self.reset.val();
-        self.row_bits.reset.next = self.reset.val();
         self.stride_offset.reset.next = self.reset.val();
 
+        self.words.reset.next = self.reset.val();
         self.fields.command_in.next = self.job_in.val();
         self.job_ready_out.next = !self.active.d_out.val();
         self.start.next = self.job_valid_in.val() & !self.active.d_out.val();
-        self.row_bits.enable_in.next = self.start.val();
-        self.row_bits.d_in.next = self.fields.row_bits_out.val();
+        self.words.start_in.next = self.start.val();
+        self.words.row_bits_in.next = self.fields.row_bits_out.val();
         self.stride_offset.enable_in.next = self.start.val();
         self.stride_offset.d_in.next = self.fields.stride_offset_out.val();
 
         // The next word of the group, and where it goes.
         self.working.next = self.active.d_out.val() & self.group_valid_in.val() & !self.flush.d_out.val();
-        self.need.next = self.bus.val();
-        if self.group_left.d_out.val() < self.bus.val() {
-            self.need.next = self.group_left.d_out.val();
-        }
-        self.select.bus_in.next = self.group_in.val();
-        self.select.index_in.next = self.word_index.d_out.val();
-        self.mask.word_in.next = self.select.word_out.val();
-        self.mask.count_in.next = self.need.val();
+        self.words.group_in.next = self.group_in.val();
+        self.need.next = self.words.need_out.val();
+        self.is_row_end.next = self.words.row_end_out.val();
         self.merge.hold_in.next = self.hold.d_out.val();
-        self.merge.word_in.next = self.mask.word_out.val();
+        self.merge.word_in.next = self.words.word_out.val();
         self.merge.position_in.next = self.fill.d_out.val();
         self.fill_wide.next = self.fill.d_out.val();
         self.total.next = self.fill_wide.val() + self.need.val();
         self.is_full.next = (self.total.val() >= self.bus.val()).into();
-        self.is_row_end.next = (self.need.val() == self.bits_left.d_out.val()).into();
 
         // The beat.
         self.beat.next = self.working.val() & (self.is_full.val() | self.is_row_end.val());
         self.write_valid_out.next = self.flush.d_out.val() | self.beat.val();
         self.word.next = self.working.val() & (!self.beat.val() | self.write_ready_in.val());
-        self.group_end.next = self.word.val() & (self.need.val() == self.group_left.d_out.val());
         self.row_done.next = self.word.val() & self.is_row_end.val() & (self.total.val() <= self.bus.val());
         self.write_data_out.next = self.merge.low_out.val();
         self.written.next = self.total.val();
@@ -203,29 +176,9 @@ impl Logic for PackRows {
         }
         self.write_strobe_out.next = self.strobe.mask_out.val();
 
-        // What is left of row and group.
         self.next_offset.next = self.offset.d_out.val() + self.stride_offset.d_out.val();
-        self.next_bits.next = self.bits_left.d_out.val() - self.need.val();
-        if self.start.val().any() {
-            self.next_bits.next = self.fields.row_bits_out.val();
-        } else if self.row_done.val().any() {
-            self.next_bits.next = self.row_bits.d_out.val();
-        }
-        self.bits_left.d_in.next = self.bits_left.d_out.val();
-        self.group_left.d_in.next = self.group_left.d_out.val();
-        self.word_index.d_in.next = self.word_index.d_out.val();
-        if self.start.val().any() | self.row_done.val().any() | self.group_end.val().any() {
-            self.bits_left.d_in.next = self.next_bits.val();
-            self.word_index.d_in.next = 0.into();
-            self.group_left.d_in.next = self.group.val();
-            if self.next_bits.val() < self.group.val() {
-                self.group_left.d_in.next = self.next_bits.val();
-            }
-        } else if self.word.val().any() {
-            self.bits_left.d_in.next = self.next_bits.val();
-            self.word_index.d_in.next = self.word_index.d_out.val() + 1;
-            self.group_left.d_in.next = self.group_left.d_out.val() - self.need.val();
-        }
+        self.words.word_taken_in.next = self.word.val();
+        self.words.row_done_in.next = self.row_done.val();
 
         // What is held, row by row.
         self.active.d_in.next = self.active.d_out.val();
@@ -261,7 +214,7 @@ impl Logic for PackRows {
             }
         }
 
-        self.group_taken_out.next = self.group_end.val();
+        self.group_taken_out.next = self.word.val() & self.words.group_end_out.val();
         self.active_out.next = self.active.d_out.val();
         self.busy_out.next = self.flush.d_out.val() | self.working.val();
         self.word_out.next = self.word.val();

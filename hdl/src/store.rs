@@ -1,14 +1,12 @@
 //! Accumulator to memory.
 
-use crate::issue::Issue;
+use crate::dispatch::Dispatch;
 use crate::pack_rows::PackRows;
 use crate::prelude::*;
-use crate::requester::Requester;
 use crate::store_fields::StoreFields;
 use crate::store_reader::StoreReader;
 use crate::widths::{
-    accumulator_row_bits, bits, group_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
-    JOB_QUEUE_DEPTH, STORE_QUEUE_DEPTH,
+    accumulator_row_bits, bits, group_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH,
 };
 use crate::{Queue, Requantizer};
 use spec::Config;
@@ -61,17 +59,12 @@ pub struct Store {
     pub write_beat_out: WireOut,
     /// Payload bits packed in this cycle.
     pub output_bits_out: WireOut,
-    fields: StoreFields,
-    issue: Issue,
-    requester: Requester,
+    dispatch: Dispatch,
     reader: StoreReader,
     read_valid: Register,
     column_group: Select,
     requantizer: Requantizer,
     groups: Queue,
-    kept: Gather,
-    jobs: Queue,
-    job: Scatter,
     pack_rows: PackRows,
     ack_pending: Register,
     outstanding: Register,
@@ -89,8 +82,6 @@ impl Store {
         let bus_bits = g.bus_bits();
         let n_lanes = g.requantizer_lanes();
         let accumulators = n_lanes * bits(n.accumulator_bits());
-        let ranges = StoreFields::job_ranges(bus_bits);
-        let kept = Gather::new(COMMAND_BITS, ranges.clone());
         Store {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
@@ -127,17 +118,12 @@ impl Store {
             pack_events_out: WireOut::new(4),
             write_beat_out: WireOut::new(1),
             output_bits_out: WireOut::new(bits_for(bus_bits)),
-            fields: StoreFields::new(bus_bits),
-            issue: Issue::new(),
-            requester: Requester::new(bus_bits),
+            dispatch: Dispatch::new(bus_bits, StoreFields::job_ranges(bus_bits)),
             reader: StoreReader::new(config),
             read_valid: Register::new(1),
             column_group: Select::new(g.column_groups(), accumulators),
             requantizer: Requantizer::new(config),
             groups: Queue::new(group_bits(config), STORE_QUEUE_DEPTH),
-            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
-            kept,
-            job: Scatter::new(COMMAND_BITS, ranges),
             pack_rows: PackRows::new(config),
             ack_pending: Register::new(1),
             outstanding: Register::new(ADDRESS_BITS),
@@ -156,61 +142,51 @@ impl Logic for Store {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, requester, reader, read_valid, requantizer, groups, jobs, pack_rows, ack_pending, outstanding);
-        self.requester.reset.next = self.reset.val();
+        clock!(self, clock, dispatch, reader, read_valid, requantizer, groups, pack_rows, ack_pending, outstanding);
+        self.dispatch.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
         self.read_valid.reset.next = self.reset.val();
         self.requantizer.reset.next = self.reset.val();
         self.groups.reset.next = self.reset.val();
-        self.jobs.reset.next = self.reset.val();
         self.pack_rows.reset.next = self.reset.val();
         self.ack_pending.reset.next = self.reset.val();
         self.outstanding.reset.next = self.reset.val();
 
-        // Issue.
         self.reading.next = self.reader.active_out.val();
-        self.requesting.next = self.requester.active_out.val();
-        self.fields.command_in.next = self.command_in.val();
-        self.issue.ready_in.next = !self.reading.val() & !self.requesting.val() & !self.ack_pending.d_out.val();
-        self.issue.command_valid_in.next = self.command_valid_in.val();
-        self.issue.pop_first_in.next = self.fields.pop_first_out.val();
-        self.issue.pop_second_in.next = self.fields.pop_second_out.val();
-        self.issue.push_first_in.next = self.fields.push_first_out.val();
-        self.issue.push_second_in.next = self.fields.push_second_out.val();
-        self.issue.first_available_in.next = self.first_available_in.val();
-        self.issue.second_available_in.next = self.second_available_in.val();
-        self.issue.first_space_in.next = self.first_space_in.val();
-        self.issue.second_space_in.next = self.second_space_in.val();
-        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
-        self.take_out.next = self.issue.take_out.val();
-        self.pop_first_out.next = self.issue.pop_first_out.val();
-        self.pop_second_out.next = self.issue.pop_second_out.val();
-        self.reserve_first_out.next = self.issue.reserve_first_out.val();
-        self.reserve_second_out.next = self.issue.reserve_second_out.val();
+        self.requesting.next = self.dispatch.request_valid_out.val();
 
-        // Requests and their acknowledgement.
-        self.requester.start_in.next = self.issue.take_out.val();
-        self.requester.requests_in.next = self.fields.rows_out.val();
-        self.requester.address_in.next = self.fields.address_out.val();
-        self.requester.stride_in.next = self.fields.stride_out.val();
-        self.requester.length_in.next = self.fields.row_bits_out.val();
-        self.requester.start_bit_in.next = 0.into();
-        self.requester.request_ready_in.next = self.write_request_ready_in.val();
+        // Issue and requests.
+        self.dispatch.ready_in.next = !self.reading.val() & !self.ack_pending.d_out.val();
+        self.dispatch.command_valid_in.next = self.command_valid_in.val();
+        self.dispatch.command_in.next = self.command_in.val();
+        self.dispatch.start_bit_in.next = 0.into();
+        self.dispatch.first_available_in.next = self.first_available_in.val();
+        self.dispatch.second_available_in.next = self.second_available_in.val();
+        self.dispatch.first_space_in.next = self.first_space_in.val();
+        self.dispatch.second_space_in.next = self.second_space_in.val();
+        self.take_out.next = self.dispatch.take_out.val();
+        self.pop_first_out.next = self.dispatch.pop_first_out.val();
+        self.pop_second_out.next = self.dispatch.pop_second_out.val();
+        self.reserve_first_out.next = self.dispatch.reserve_first_out.val();
+        self.reserve_second_out.next = self.dispatch.reserve_second_out.val();
+        self.dispatch.request_ready_in.next = self.write_request_ready_in.val();
         self.write_request_valid_out.next = self.requesting.val();
-        self.write_request_address_out.next = self.requester.request_address_out.val();
-        self.write_request_beats_out.next = self.requester.request_beats_out.val();
+        self.write_request_address_out.next = self.dispatch.request_address_out.val();
+        self.write_request_beats_out.next = self.dispatch.request_beats_out.val();
+
+        // Acknowledgement.
         self.outstanding.d_in.next =
-            self.outstanding.d_out.val() + self.requester.taken_out.val() - self.write_response_valid_in.val();
+            self.outstanding.d_out.val() + self.dispatch.request_taken_out.val() - self.write_response_valid_in.val();
         self.acknowledged.next = self.ack_pending.d_out.val()
             & !self.reading.val()
             & !self.requesting.val()
             & (self.outstanding.d_out.val() == 0);
-        self.ack_pending.d_in.next = self.issue.reserve_first_out.val()
-            | (self.ack_pending.d_out.val() & !self.acknowledged.val());
+        self.ack_pending.d_in.next =
+            self.dispatch.reserve_first_out.val() | (self.ack_pending.d_out.val() & !self.acknowledged.val());
         self.push_first_out.next = self.acknowledged.val();
 
         // Accumulator to groups.
-        self.reader.start_in.next = self.issue.take_out.val();
+        self.reader.start_in.next = self.dispatch.take_out.val();
         self.reader.command_in.next = self.command_in.val();
         self.reader.group_taken_in.next = self.pack_rows.group_taken_out.val();
         self.read_out.next = self.reader.read_out.val();
@@ -231,13 +207,9 @@ impl Logic for Store {
         self.groups.read_ready_in.next = self.pack_rows.group_taken_out.val();
 
         // Groups to write data.
-        self.kept.bus_in.next = self.command_in.val();
-        self.jobs.write_valid_in.next = self.issue.take_out.val();
-        self.jobs.write_data_in.next = self.kept.bits_out.val();
-        self.jobs.read_ready_in.next = self.pack_rows.job_ready_out.val();
-        self.job.bits_in.next = self.jobs.read_data_out.val();
-        self.pack_rows.job_valid_in.next = self.jobs.read_valid_out.val();
-        self.pack_rows.job_in.next = self.job.bus_out.val();
+        self.dispatch.job_ready_in.next = self.pack_rows.job_ready_out.val();
+        self.pack_rows.job_valid_in.next = self.dispatch.job_valid_out.val();
+        self.pack_rows.job_in.next = self.dispatch.job_out.val();
         self.pack_rows.group_valid_in.next = self.groups.read_valid_out.val();
         self.pack_rows.group_in.next = self.groups.read_data_out.val();
         self.pack_rows.write_ready_in.next = self.write_data_ready_in.val();
@@ -250,7 +222,7 @@ impl Logic for Store {
         self.idle_out.next = !self.reading.val()
             & !self.requesting.val()
             & !self.ack_pending.d_out.val()
-            & !self.jobs.read_valid_out.val()
+            & !self.dispatch.job_valid_out.val()
             & !self.pack_rows.active_out.val()
             & !self.groups.read_valid_out.val()
             & (self.outstanding.d_out.val() == 0);
@@ -259,11 +231,11 @@ impl Logic for Store {
         self.store_events.lanes_in[2].next = self.requesting.val() & !self.reading.val();
         self.store_events.lanes_in[3].next =
             self.ack_pending.d_out.val() & !self.requesting.val() & !self.reading.val();
-        self.store_events.lanes_in[4].next = self.issue.wait_command_out.val();
-        self.store_events.lanes_in[5].next = self.issue.wait_first_out.val();
-        self.store_events.lanes_in[6].next = self.issue.wait_second_out.val();
-        self.store_events.lanes_in[7].next = self.issue.wait_space_out.val();
-        self.store_events.lanes_in[8].next = self.issue.take_out.val();
+        self.store_events.lanes_in[4].next = self.dispatch.wait_command_out.val();
+        self.store_events.lanes_in[5].next = self.dispatch.wait_first_out.val();
+        self.store_events.lanes_in[6].next = self.dispatch.wait_second_out.val();
+        self.store_events.lanes_in[7].next = self.dispatch.wait_space_out.val();
+        self.store_events.lanes_in[8].next = self.dispatch.take_out.val();
         self.store_events_out.next = self.store_events.bus_out.val();
         self.pack_events.lanes_in[0].next = self.waiting.val();
         self.pack_events.lanes_in[1].next = self.pack_rows.busy_out.val() & !self.waiting.val();

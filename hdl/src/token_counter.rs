@@ -26,6 +26,7 @@ pub struct TokenCounter {
 
 impl TokenCounter {
     /// A counter that holds at most [`TOKEN_LIMIT`] tokens.
+    #[allow(clippy::new_without_default)] // a block is built, not defaulted
     pub fn new() -> TokenCounter {
         let limit = TOKEN_LIMIT as usize; // widening
         let count_bits = bits_for(limit);
@@ -41,12 +42,6 @@ impl TokenCounter {
             available: Register::new(count_bits),
             limit: Const::new(u128::from(TOKEN_LIMIT), count_bits),
         }
-    }
-}
-
-impl Default for TokenCounter {
-    fn default() -> TokenCounter {
-        TokenCounter::new()
     }
 }
 

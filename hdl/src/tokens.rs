@@ -50,6 +50,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    #[allow(clippy::new_without_default)] // a block is built, not defaulted
     pub fn new() -> Tokens {
         Tokens {
             clock: ClockIn::default(),
@@ -91,12 +92,6 @@ impl Tokens {
             store_load: TokenCounter::new(),
             store_execute: TokenCounter::new(),
         }
-    }
-}
-
-impl Default for Tokens {
-    fn default() -> Tokens {
-        Tokens::new()
     }
 }
 

@@ -70,7 +70,6 @@ pub struct Top {
     pack_code: WaitCode,
     status: Status,
     queues_idle: WireLocal,
-    _n_counters: usize,
 }
 
 impl Top {
@@ -125,7 +124,6 @@ impl Top {
             pack_code,
             status: Status::new(),
             queues_idle: WireLocal::new(1),
-            _n_counters: Counter::N,
         }
     }
 }
@@ -289,9 +287,8 @@ impl Logic for Top {
         self.status.codes_in[2].next = self.unpack_code.code_out.val();
         self.status.codes_in[3].next = self.store_code.code_out.val();
         self.status.codes_in[4].next = self.pack_code.code_out.val();
-        for i in 0..self._n_counters {
-            self.status.values_in[i].next = self.counters.values_out[i].val();
-        }
+        self.counters.address_in.next = self.status_address_in.val();
+        self.status.value_in.next = self.counters.value_out.val();
         self.status.address_in.next = self.status_address_in.val();
         self.status_data_out.next = self.status.data_out.val();
     }

@@ -181,7 +181,9 @@ fn blocks_of_load_agree_with_icarus() {
 fn blocks_of_store_agree_with_icarus() {
     for config in [tiny(), wide()] {
         let n_groups = config.geometry().column_groups() as u64;
-        agrees_with_icarus("store_reader", StoreReader::new(&config), 1000, 1, |c, p, v| only_stores(c, p, v, n_groups));
+        agrees_with_icarus("store_reader", StoreReader::new(&config), 1000, 1, |c, p, v| {
+            only_stores(c, p, v, n_groups)
+        });
         agrees_with_icarus("pack_rows", PackRows::new(&config), 2000, 1, |c, p, v| only_stores(c, p, v, n_groups));
         agrees_with_icarus("requantizer", Requantizer::new(&config), 300, 1, |_, _, value| value);
         // The queues' words are undefined until each has been written once.

@@ -1,0 +1,157 @@
+//! From the head of a command queue to requests and jobs.
+
+use crate::issue::Issue;
+use crate::load_fields::LoadFields;
+use crate::prelude::*;
+use crate::requester::Requester;
+use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH, START_BIT_BITS};
+use crate::Queue;
+
+/// Takes the commands of load or store, offers their requests and queues them as jobs for whoever moves the data.
+///
+/// 1. A command is taken when `ready_in` is high, the last command's requests are all taken, the tokens allow it and a job
+///    fits. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
+/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are 0. It leaves
+///    at an edge where `job_ready_in` is high.
+///
+/// Load and store commands have tokens, number, address, stride and length of their requests at the same places.
+#[derive(LogicBlock)]
+pub struct Dispatch {
+    pub clock: ClockIn,
+    pub reset: WireIn,
+    pub ready_in: WireIn,
+    pub command_valid_in: WireIn,
+    pub command_in: WireIn,
+    pub start_bit_in: WireIn,
+    pub first_available_in: WireIn,
+    pub second_available_in: WireIn,
+    pub first_space_in: WireIn,
+    pub second_space_in: WireIn,
+    pub take_out: WireOut,
+    pub wait_command_out: WireOut,
+    pub wait_first_out: WireOut,
+    pub wait_second_out: WireOut,
+    pub wait_space_out: WireOut,
+    pub pop_first_out: WireOut,
+    pub pop_second_out: WireOut,
+    pub reserve_first_out: WireOut,
+    pub reserve_second_out: WireOut,
+    pub request_valid_out: WireOut,
+    pub request_ready_in: WireIn,
+    pub request_taken_out: WireOut,
+    pub request_address_out: WireOut,
+    pub request_beats_out: WireOut,
+    pub job_valid_out: WireOut,
+    pub job_ready_in: WireIn,
+    pub job_out: WireOut,
+    fields: LoadFields,
+    issue: Issue,
+    requester: Requester,
+    kept: Gather,
+    jobs: Queue,
+    job: Scatter,
+}
+
+impl Dispatch {
+    /// Jobs keep the `ranges` (first bit, width) of a command.
+    pub fn new(bus_bits: usize, ranges: Vec<(usize, usize)>) -> Dispatch {
+        let kept = Gather::new(COMMAND_BITS, ranges.clone());
+        Dispatch {
+            clock: ClockIn::default(),
+            reset: WireIn::new(1),
+            ready_in: WireIn::new(1),
+            command_valid_in: WireIn::new(1),
+            command_in: WireIn::new(COMMAND_BITS),
+            start_bit_in: WireIn::new(START_BIT_BITS),
+            first_available_in: WireIn::new(1),
+            second_available_in: WireIn::new(1),
+            first_space_in: WireIn::new(1),
+            second_space_in: WireIn::new(1),
+            take_out: WireOut::new(1),
+            wait_command_out: WireOut::new(1),
+            wait_first_out: WireOut::new(1),
+            wait_second_out: WireOut::new(1),
+            wait_space_out: WireOut::new(1),
+            pop_first_out: WireOut::new(1),
+            pop_second_out: WireOut::new(1),
+            reserve_first_out: WireOut::new(1),
+            reserve_second_out: WireOut::new(1),
+            request_valid_out: WireOut::new(1),
+            request_ready_in: WireIn::new(1),
+            request_taken_out: WireOut::new(1),
+            request_address_out: WireOut::new(ADDRESS_BITS),
+            request_beats_out: WireOut::new(COUNT_BITS),
+            job_valid_out: WireOut::new(1),
+            job_ready_in: WireIn::new(1),
+            job_out: WireOut::new(COMMAND_BITS),
+            fields: LoadFields::new(bus_bits),
+            issue: Issue::new(),
+            requester: Requester::new(bus_bits),
+            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
+            kept,
+            job: Scatter::new(COMMAND_BITS, ranges),
+        }
+    }
+}
+
+impl Logic for Dispatch {
+    module!("dispatch", "Takes the commands of load or store, offers their requests and queues them as jobs.");
+
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, requester, jobs);
+        self.requester.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
+        self.fields.command_in.next = self.command_in.val();
+
+        self.issue.ready_in.next = self.ready_in.val() & !self.requester.active_out.val();
+        self.issue.command_valid_in.next = self.command_valid_in.val();
+        self.issue.pop_first_in.next = self.fields.pop_first_out.val();
+        self.issue.pop_second_in.next = self.fields.pop_second_out.val();
+        self.issue.push_first_in.next = self.fields.push_first_out.val();
+        self.issue.push_second_in.next = self.fields.push_second_out.val();
+        self.issue.first_available_in.next = self.first_available_in.val();
+        self.issue.second_available_in.next = self.second_available_in.val();
+        self.issue.first_space_in.next = self.first_space_in.val();
+        self.issue.second_space_in.next = self.second_space_in.val();
+        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
+        self.take_out.next = self.issue.take_out.val();
+        self.wait_command_out.next = self.issue.wait_command_out.val();
+        self.wait_first_out.next = self.issue.wait_first_out.val();
+        self.wait_second_out.next = self.issue.wait_second_out.val();
+        self.wait_space_out.next = self.issue.wait_space_out.val();
+        self.pop_first_out.next = self.issue.pop_first_out.val();
+        self.pop_second_out.next = self.issue.pop_second_out.val();
+        self.reserve_first_out.next = self.issue.reserve_first_out.val();
+        self.reserve_second_out.next = self.issue.reserve_second_out.val();
+
+        self.requester.start_in.next = self.issue.take_out.val();
+        self.requester.requests_in.next = self.fields.requests_out.val();
+        self.requester.address_in.next = self.fields.address_out.val();
+        self.requester.stride_in.next = self.fields.stride_out.val();
+        self.requester.length_in.next = self.fields.request_bits_out.val();
+        self.requester.start_bit_in.next = self.start_bit_in.val();
+        self.requester.request_ready_in.next = self.request_ready_in.val();
+        self.request_valid_out.next = self.requester.active_out.val();
+        self.request_taken_out.next = self.requester.taken_out.val();
+        self.request_address_out.next = self.requester.request_address_out.val();
+        self.request_beats_out.next = self.requester.request_beats_out.val();
+
+        self.kept.bus_in.next = self.command_in.val();
+        self.jobs.write_valid_in.next = self.issue.take_out.val();
+        self.jobs.write_data_in.next = self.kept.bits_out.val();
+        self.jobs.read_ready_in.next = self.job_ready_in.val();
+        self.job.bits_in.next = self.jobs.read_data_out.val();
+        self.job_valid_out.next = self.jobs.read_valid_out.val();
+        self.job_out.next = self.job.bus_out.val();
+    }
+}
+
+ports!(
+    Dispatch, clock,
+    in reset, ready_in, command_valid_in, command_in, start_bit_in, first_available_in, second_available_in,
+    first_space_in, second_space_in, request_ready_in, job_ready_in;
+    out take_out, wait_command_out, wait_first_out, wait_second_out, wait_space_out, pop_first_out, pop_second_out,
+    reserve_first_out, reserve_second_out, request_valid_out, request_taken_out, request_address_out, request_beats_out,
+    job_valid_out, job_out
+);
