@@ -1,7 +1,7 @@
 //! The accumulator: the memories below the mesh.
 
-use crate::prelude::*;
 use crate::accumulator_column::AccumulatorColumn;
+use crate::prelude::*;
 use crate::{row_control, widths};
 use spec::Config;
 

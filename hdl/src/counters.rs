@@ -224,7 +224,8 @@ mod tests {
         let mut expected = [0_u64; Counter::N];
         let mut n_events = 0;
         for name in names {
-            let width = dut.block_mut().inputs().iter().find(|(port, _)| port == name).map_or(0, |(_, wire)| wire.width());
+            let width =
+                dut.block_mut().inputs().iter().find(|(port, _)| port == name).map_or(0, |(_, wire)| wire.width());
             // A bus of events has a counter a bit, a number of bits has one counter.
             let values: Vec<u64> = match name.ends_with("bits_in") {
                 true => vec![5],

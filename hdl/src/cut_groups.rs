@@ -7,7 +7,8 @@ use spec::Config;
 /// Cuts groups into words: bus words, or what is left of the group or the row.
 ///
 /// 1. `start_in`: rows of `row_bits_in` bits begin; `row_done_in`: the next row begins.
-/// 2. `word_out` is the next word of `group_in`: its low `need_out` bits, zeros above. `group_end_out`: it is the group's last;
+/// 2. `word_out` is the next word of `group_in`: its low `need_out` bits, zeros above. `group_end_out`: it is the
+///    group's last;
 ///    `row_end_out`: it is the row's last.
 /// 3. `word_taken_in`: the word leaves. The row's last word leaves before or with `row_done_in`.
 #[derive(LogicBlock)]

@@ -9,9 +9,11 @@ use crate::Queue;
 
 /// Takes the commands of load or store, offers their requests and queues them as jobs for whoever moves the data.
 ///
-/// 1. A command is taken when `ready_in` is high, the last command's requests are all taken, the tokens allow it and a job
+/// 1. A command is taken when `ready_in` is high, the last command's requests are all taken, the tokens allow it and
+///    a job
 ///    fits. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
-/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are 0. It leaves
+/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are
+///    0. It leaves
 ///    at an edge where `job_ready_in` is high.
 ///
 /// Load and store commands have tokens, number, address, stride and length of their requests at the same places.

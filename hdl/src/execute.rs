@@ -1,12 +1,12 @@
 //! The execute engine.
 
-use crate::prelude::*;
-use crate::row_control;
-use crate::widths::{COMMAND_BITS, COUNT_BITS};
 use crate::execute_fields::ExecuteFields;
 use crate::issue::Issue;
 use crate::preload::Preload;
+use crate::prelude::*;
+use crate::row_control;
 use crate::stream::Stream;
+use crate::widths::{COMMAND_BITS, COUNT_BITS};
 use spec::{Config, Counter};
 
 /// Takes execute commands; preloads one fold's weights while the fold before streams.

@@ -5,7 +5,8 @@ use crate::prelude::*;
 /// The decision of one cycle. Combinational.
 ///
 /// While `ready_in` is high exactly one of `take_out`, `wait_command_out`, `wait_first_out`, `wait_second_out` and
-/// `wait_space_out` is high; the causes are tried in that order: no command, a token of the first neighbour, one of the second, a
+/// `wait_space_out` is high; the causes are tried in that order: no command, a token of the first neighbour, one of
+/// the second, a
 /// push at its limit or no room for the job. While `ready_in` is low all are low.
 #[derive(LogicBlock)]
 pub struct Issue {

@@ -10,7 +10,8 @@ use spec::Config;
 
 /// The load engine: takes commands, requests their bursts, and writes what is read to the buffers, row by row.
 ///
-/// Neighbours: execute is the first, store the second. The event buses have one bit a counter, the lowest index in bit 0;
+/// Neighbours: execute is the first, store the second. The event buses have one bit a counter, the lowest index in
+/// bit 0;
 /// in each, exactly one bit is high in every cycle.
 #[derive(LogicBlock)]
 pub struct Load {

@@ -5,7 +5,8 @@ use crate::widths::{offset_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, START_B
 
 /// Takes a load command apart. Wiring only.
 ///
-/// `offset_out` is the bit of a bus word at which the first request begins, `stride_offset_out` what the stride adds to it.
+/// `offset_out` is the bit of a bus word at which the first request begins, `stride_offset_out` what the stride adds
+/// to it.
 #[derive(LogicBlock)]
 pub struct LoadFields {
     pub command_in: WireIn,

@@ -9,7 +9,8 @@ use spec::Config;
 /// Packs the groups of a store command into rows on the write channel, without padding between groups.
 ///
 /// 1. A command is taken when no other is being worked on.
-/// 2. [`CutGroups`] gives the words. `word_out` is high when a word of `need_out` bits leaves the group, `group_taken_out` when it is
+/// 2. [`CutGroups`] gives the words. `word_out` is high when a word of `need_out` bits leaves the group,
+///    `group_taken_out` when it is
 ///    the group's last.
 /// 3. `hold` has the `fill` bits that no beat has carried yet, at the place they take in the next one.
 /// 4. What does not fit the last beat of a row takes one beat more: `flush`.
@@ -225,6 +226,7 @@ impl Logic for PackRows {
 ports!(
     PackRows, clock,
     in reset, job_valid_in, job_in, group_valid_in, group_in, write_ready_in;
-    out job_ready_out, group_taken_out, write_valid_out, write_data_out, write_strobe_out, active_out, busy_out, word_out,
+    out job_ready_out, group_taken_out, write_valid_out, write_data_out, write_strobe_out, active_out, busy_out,
+    word_out,
     need_out
 );

@@ -7,7 +7,8 @@ use spec::Config;
 /// One bank of parameter records a requantizer lane; a row is read from all banks at once.
 ///
 /// - `write_enable_in` high at an edge: the record is stored in row `write_addr_in` of bank `write_bank_in`.
-/// - `read_enable_in` high at an edge: `read_data_out` becomes the records of row `read_addr_in`, bank 0 in the lowest bits.
+/// - `read_enable_in` high at an edge: `read_data_out` becomes the records of row `read_addr_in`, bank 0 in the
+///   lowest bits.
 /// - Programs never read a row in the cycle in which it is written: tokens order the two.
 #[derive(LogicBlock)]
 pub struct ParameterBuffer {

@@ -73,8 +73,7 @@ impl Logic for Preload {
         self.weight_valid.reset.next = self.reset.val();
         self.shift_rows.reset.next = self.reset.val();
 
-        self.is_last.next =
-            self.active.d_out.val() & (self.index.d_out.val() == self.last_index.val());
+        self.is_last.next = self.active.d_out.val() & (self.index.d_out.val() == self.last_index.val());
         self.active_out.next = self.active.d_out.val();
         self.last_out.next = self.is_last.val();
         self.weight_addr_out.next = self.weight_addr.d_out.val();

@@ -10,7 +10,8 @@ pub const REQUANTIZER_LATENCY: usize = 4;
 
 /// Requantizes one column a lane; a group of columns enters in every cycle and leaves 4 cycles later. It never stalls.
 ///
-/// - `accumulators_in`, `records_in`, `low_in` and `high_in` belong to the group that `valid_in` announces in the same cycle; lane
+/// - `accumulators_in`, `records_in`, `low_in` and `high_in` belong to the group that `valid_in` announces in the
+///   same cycle; lane
 ///   0 is in the lowest bits.
 /// - `low_in` and `high_in` are the clamp bounds, signed, one bit wider than the output.
 #[derive(LogicBlock)]

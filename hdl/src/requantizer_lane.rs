@@ -5,13 +5,16 @@ use crate::widths::bits;
 use crate::Saturator;
 use spec::{Numerics, Rounding};
 
-/// Brings an accumulator to the output format: `clamp(round((accumulator + bias) * multiplier / 2^shift) + zero_point)`.
+/// Brings an accumulator to the output format: `clamp(round((accumulator + bias) * multiplier / 2^shift) +
+/// zero_point)`.
 /// Latency 4.
 ///
-/// - `record_in` holds, from the lowest bit, bias (signed), multiplier (unsigned), shift (unsigned) and zero point (signed, one
+/// - `record_in` holds, from the lowest bit, bias (signed), multiplier (unsigned), shift (unsigned) and zero point
+///   (signed, one
 ///   bit wider than the output), then padding.
 /// - The sum wraps at the accumulator's width; everything after it is exact.
-/// - Rounding from the quotient (floor), guard G (the highest bit lost), sticky S (the OR of the bits below), the quotient's low
+/// - Rounding from the quotient (floor), guard G (the highest bit lost), sticky S (the OR of the bits below), the
+///   quotient's low
 ///   bit L and the sign N: floor adds 0, half-up G, half-even G & (S | L), half-away G & (S | ~N).
 /// - `low_in` and `high_in` bound the value that enters the last register, 3 cycles after its accumulator.
 #[derive(LogicBlock)]

@@ -6,7 +6,8 @@ use crate::widths::{byte_offset_bits, length_bits, offset_bits, ADDRESS_BITS, CO
 /// Offers `requests_in` bursts on a request channel, `stride_in` bytes apart; load and store share it.
 ///
 /// 1. `start_in` high at an edge, while `active_out` is low: the arguments are captured and `active_out` becomes high.
-/// 2. While `active_out` is high a request is offered: the bus words that hold the `length_in` bits from bit `start_bit_in` of the
+/// 2. While `active_out` is high a request is offered: the bus words that hold the `length_in` bits from bit
+///    `start_bit_in` of the
 ///    current byte address on.
 /// 3. `taken_out` is high in the cycle in which a request is taken. After the last one `active_out` becomes low.
 #[derive(LogicBlock)]
@@ -113,7 +114,7 @@ impl Logic for Requester {
 
         self.address_low.next = self.address.d_out.val();
         self.offset.next = (self.address_low.val() << self.byte_shift.val()) | self.start_bit.d_out.val();
-        // More bits than a burst can have would only change bits of the sum that no beat count shows.
+        // Lengths wrap at the longest burst: higher bits could not reach the beat count.
         self.last_bit.next = self.length.d_out.val() + self.offset.val() - 1;
         self.last_beat.next = self.last_bit.val() >> self.beat_shift.val();
         self.request_address_out.next = self.address.d_out.val() & self.aligned.val();

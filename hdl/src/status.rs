@@ -48,3 +48,5 @@ impl Logic for Status {
         }
     }
 }
+
+ports!(Status, in address_in, value_in; out data_out);

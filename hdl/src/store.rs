@@ -13,8 +13,10 @@ use spec::Config;
 
 /// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory.
 ///
-/// Neighbours: load is the first, execute the second. `accumulator_data_in` and `parameter_data_in` belong to the addresses of the
-/// cycle before. The event buses have one bit a counter, the lowest index in bit 0; in each, exactly one bit is high in every cycle.
+/// Neighbours: load is the first, execute the second. `accumulator_data_in` and `parameter_data_in` belong to the
+/// addresses of the
+/// cycle before. The event buses have one bit a counter, the lowest index in bit 0; in each, exactly one bit is high
+/// in every cycle.
 #[derive(LogicBlock)]
 pub struct Store {
     pub clock: ClockIn,

@@ -5,10 +5,12 @@ use crate::store_fields::StoreFields;
 use crate::widths::{bits, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
 use spec::Config;
 
-/// Walks the groups of a store command: groups of a tile, tiles, rows. One group a cycle, while the store queue has room.
+/// Walks the groups of a store command: groups of a tile, tiles, rows. One group a cycle, while the store queue has
+/// room.
 ///
 /// 1. `start_in`, while `active_out` is low: the command is captured and `active_out` becomes high.
-/// 2. `read_out`: a group is read at the addresses that are out. `group_out`, `low_out` and `high_out` belong to the group
+/// 2. `read_out`: a group is read at the addresses that are out. `group_out`, `low_out` and `high_out` belong to the
+///    group
 ///    read in the cycle before, whose data arrive with them.
 /// 3. `push_second_out`: the group read is the last of a command that asks for this push.
 ///
@@ -204,6 +206,7 @@ impl Logic for StoreReader {
 ports!(
     StoreReader, clock,
     in reset, start_in, command_in, group_taken_in;
-    out active_out, read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, group_out, low_out, high_out,
+    out active_out, read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, group_out, low_out,
+    high_out,
     push_second_out
 );

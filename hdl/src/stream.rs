@@ -109,7 +109,7 @@ impl Stream {
             push_time: WireLocal::new(1),
             control: Join::new(&row_control::widths(config)),
             drain_cycles: Const::new(drain_cycles as u128, drain_bits), // widening
-            span_end: Const::new(SPAN_END as u128, drain_bits), // widening
+            span_end: Const::new(SPAN_END as u128, drain_bits),         // widening
         }
     }
 }

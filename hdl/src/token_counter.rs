@@ -46,7 +46,10 @@ impl TokenCounter {
 }
 
 impl Logic for TokenCounter {
-    module!("token_counter", "Counts the tokens from one engine to another: reserved at issue, available from the push on.");
+    module!(
+        "token_counter",
+        "Counts the tokens from one engine to another: reserved at issue, available from the push on."
+    );
 
     #[hdl_gen]
     fn update(&mut self) {

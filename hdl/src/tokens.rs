@@ -145,3 +145,14 @@ impl Logic for Tokens {
         self.store_execute_space_out.next = self.store_execute.space_out.val();
     }
 }
+
+ports!(
+    Tokens, clock,
+    in reset, load_execute_reserve_in, load_execute_push_in, load_execute_pop_in, load_store_reserve_in,
+    load_store_push_in, load_store_pop_in, execute_load_reserve_in, execute_load_push_in, execute_load_pop_in,
+    execute_store_reserve_in, execute_store_push_in, execute_store_pop_in, store_load_reserve_in, store_load_push_in,
+    store_load_pop_in, store_execute_reserve_in, store_execute_push_in, store_execute_pop_in;
+    out load_execute_available_out, load_execute_space_out, load_store_available_out, load_store_space_out,
+    execute_load_available_out, execute_load_space_out, execute_store_available_out, execute_store_space_out,
+    store_load_available_out, store_load_space_out, store_execute_available_out, store_execute_space_out
+);

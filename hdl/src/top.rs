@@ -171,10 +171,8 @@ impl Logic for Top {
         self.queues_idle.next = !(self.load_queue.read_valid_out.val()
             | self.execute_queue.read_valid_out.val()
             | self.store_queue.read_valid_out.val());
-        self.fetch.all_idle_in.next = self.queues_idle.val()
-            & self.load.idle_out.val()
-            & self.execute.idle_out.val()
-            & self.store.idle_out.val();
+        self.fetch.all_idle_in.next =
+            self.queues_idle.val() & self.load.idle_out.val() & self.execute.idle_out.val() & self.store.idle_out.val();
         self.execute.finish_held_in.next = self.fetch.finish_held_out.val();
         self.done_valid_out.next = self.fetch.done_valid_out.val();
         self.fetch.done_ready_in.next = self.done_ready_in.val();

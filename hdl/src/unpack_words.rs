@@ -4,13 +4,15 @@ use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::widths::{offset_bits, COMMAND_BITS, COUNT_BITS};
 
-/// Cuts the rows of a load command out of its bursts, a word at a time; a word is a bus word, or what is left of the row.
+/// Cuts the rows of a load command out of its bursts, a word at a time; a word is a bus word, or what is left of the
+/// row.
 ///
 /// 1. A command is taken when no other is being worked on; `start_out` is high in that cycle.
 /// 2. `word_valid_out`: the low `need_out` bits of `word_out` are the next bits of the row, the bits above are 0.
 /// 3. `row_end_out`: this word is the row's last; `job_end_out`: and the row is the command's last.
 ///
-/// `hold` is the newest beat taken. The next bit wanted is bit `position` of `{beat, hold}`; a position of a whole word and more
+/// `hold` is the newest beat taken. The next bit wanted is bit `position` of `{beat, hold}`; a position of a whole
+/// word and more
 /// means that bits of a further beat are wanted.
 #[derive(LogicBlock)]
 pub struct UnpackWords {
@@ -207,5 +209,6 @@ impl Logic for UnpackWords {
 ports!(
     UnpackWords, clock,
     in reset, job_valid_in, job_in, data_valid_in, data_in;
-    out job_ready_out, data_ready_out, start_out, word_valid_out, word_out, need_out, row_end_out, job_end_out, active_out
+    out job_ready_out, data_ready_out, start_out, word_valid_out, word_out, need_out, row_end_out, job_end_out,
+    active_out
 );

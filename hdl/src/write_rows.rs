@@ -8,8 +8,10 @@ use spec::Config;
 /// Collects words into a row, and writes the row in the cycle after its last word.
 ///
 /// 1. `start_in`: the command `job_in` begins.
-/// 2. `word_valid_in`: `word_in` is the next word of the row; `row_end_in`: it is the row's last; `job_end_in`: and the command's last.
-/// 3. The cycle after a row's last word: one of the write enables is high, with the row, its address and, for parameters, its
+/// 2. `word_valid_in`: `word_in` is the next word of the row; `row_end_in`: it is the row's last; `job_end_in`: and
+///    the command's last.
+/// 3. The cycle after a row's last word: one of the write enables is high, with the row, its address and, for
+///    parameters, its
 ///    bank. If the row was the command's last, the pushes that the command asks for are high too.
 #[derive(LogicBlock)]
 pub struct WriteRows {

@@ -73,7 +73,10 @@ fn accumulates(rows: &[Row], what: &str) {
         let row = dut.block().store_data_out.val();
         for (c, sum) in sums.iter().enumerate() {
             let actual = row.slice(c * width, width);
-            assert!(actual == Bits::new((*sum).into(), width), "{what}: half {half} row {address} column {c}: {actual}");
+            assert!(
+                actual == Bits::new((*sum).into(), width),
+                "{what}: half {half} row {address} column {c}: {actual}"
+            );
         }
     }
 }

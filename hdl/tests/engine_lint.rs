@@ -4,9 +4,12 @@ mod common;
 
 use common::{agrees_with_icarus, Random};
 use hdl::bits::Bits;
+use hdl::cut_groups::CutGroups;
+use hdl::dispatch::Dispatch;
 use hdl::issue::Issue;
 use hdl::load_fields::LoadFields;
 use hdl::pack_rows::PackRows;
+use hdl::prelude::{Gather, Mask, Scatter};
 use hdl::requester::Requester;
 use hdl::simulate::Stepper;
 use hdl::store_fields::StoreFields;
@@ -160,6 +163,49 @@ fn only_stores(cycle: u64, port: &str, value: Bits, n_groups: u64) -> Bits {
     }
 }
 
+/// What `Gather` takes `Scatter` puts back, and nothing else.
+#[test]
+fn gathered_bits_are_put_back() {
+    for ranges in [vec![(0, 1)], vec![(3, 5), (8, 1), (40, 24)], vec![(0, 70)], vec![(1, 2), (64, 6)]] {
+        let mut gather = Stepper::new(Gather::new(70, ranges.clone())).expect("accepted");
+        let width = gather.block().bits_out.width();
+        assert_eq!(width, ranges.iter().map(|(_, width)| width).sum::<usize>());
+        let mut scatter = Stepper::new(Scatter::new(70, ranges.clone())).expect("accepted");
+        let bus = Random::new(3).bits(70);
+        gather.block_mut().bus_in.next = bus.clone();
+        gather.settle().expect("settles");
+        scatter.block_mut().bits_in.next = gather.block().bits_out.val();
+        scatter.settle().expect("settles");
+        let mut at = 0;
+        for bit in 0..70 {
+            let taken = ranges.iter().any(|&(from, width)| (from..from + width).contains(&bit));
+            let back = scatter.block().bus_out.val().get_bit(bit).any();
+            assert_eq!(back, taken && bus.get_bit(bit).any(), "bit {bit} of {ranges:?}");
+            if taken {
+                assert_eq!(gather.block().bits_out.val().get_bit(at), bus.get_bit(bit), "bit {bit} of {ranges:?}");
+                at += 1;
+            }
+        }
+        agrees_with_icarus("gather", Gather::new(70, ranges.clone()), 20, 0, |_, _, value| value);
+        agrees_with_icarus("scatter", Scatter::new(70, ranges), 20, 0, |_, _, value| value);
+    }
+}
+
+#[test]
+fn every_small_word_is_masked() {
+    let mut mask = Stepper::new(Mask::new(5)).expect("accepted");
+    for word in 0..32 {
+        for count in 0..=5 {
+            mask.block_mut().word_in.next = Bits::new(word, 5);
+            mask.block_mut().count_in.next = Bits::new(count, 3);
+            mask.settle().expect("settles");
+            assert_eq!(mask.block().word_out.val().low_u128(), word % (1 << count), "{count} bits of {word}");
+        }
+    }
+    agrees_with_icarus("mask", Mask::new(5), 200, 0, |_, _, value| value);
+    agrees_with_icarus("mask", Mask::new(256), 200, 0, |_, _, value| value);
+}
+
 #[test]
 fn small_blocks_agree_with_icarus() {
     agrees_with_icarus("load_fields", LoadFields::new(64), 50, 0, |_, _, value| value);
@@ -170,6 +216,7 @@ fn small_blocks_agree_with_icarus() {
 
 #[test]
 fn blocks_of_load_agree_with_icarus() {
+    agrees_with_icarus("dispatch", Dispatch::new(32, LoadFields::job_ranges(32)), 1000, 200, only_loads);
     agrees_with_icarus("unpack_words", UnpackWords::new(32), 2000, 1, only_loads);
     for config in [tiny(), wide()] {
         agrees_with_icarus("write_rows", WriteRows::new(&config), 500, 1, only_loads);
@@ -184,6 +231,7 @@ fn blocks_of_store_agree_with_icarus() {
         agrees_with_icarus("store_reader", StoreReader::new(&config), 1000, 1, |c, p, v| {
             only_stores(c, p, v, n_groups)
         });
+        agrees_with_icarus("cut_groups", CutGroups::new(&config), 1000, 1, |_, _, value| value);
         agrees_with_icarus("pack_rows", PackRows::new(&config), 2000, 1, |c, p, v| only_stores(c, p, v, n_groups));
         agrees_with_icarus("requantizer", Requantizer::new(&config), 300, 1, |_, _, value| value);
         // The queues' words are undefined until each has been written once.

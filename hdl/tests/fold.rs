@@ -79,7 +79,8 @@ impl Path {
     fn cycle(&mut self, command: Option<&spec::Execute>, has_tokens: bool) -> Shown {
         let execute = self.execute.block_mut();
         execute.command_valid_in.next = command.is_some().into();
-        execute.command_in.next = command.map_or(Bits::zero(spec::command::COMMAND_BITS), |c| encoded(&Command::Execute(*c)));
+        execute.command_in.next =
+            command.map_or(Bits::zero(spec::command::COMMAND_BITS), |c| encoded(&Command::Execute(*c)));
         execute.load_available_in.next = has_tokens.into();
         execute.store_available_in.next = has_tokens.into();
         execute.load_space_in.next = true.into();

@@ -1,4 +1,5 @@
-//! The load engine against a model of its rules, every output in every cycle, and the rows against the memory they come from.
+//! The load engine against a model of its rules, every output in every cycle, and the rows against the memory they
+//! come from.
 
 mod common;
 

@@ -69,7 +69,8 @@ fn stalls_change_cycles_and_nothing_else() {
     for seed in 1000..1060 {
         let case = random::case(&mut Random::new(seed));
         let cycles = |stall_percent| {
-            let problem = Case { stall_percent, ..case.clone() }.problem().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            let problem =
+                Case { stall_percent, ..case.clone() }.problem().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
             finish(&problem, &format!("seed {seed}, {stall_percent} %")).get(Counter::Cycles)
         };
         changed += usize::from(cycles(60) > cycles(0));

@@ -56,8 +56,6 @@ const TEMPLATE: &str = r#"// Self-checking testbench of configuration @CONFIG@.
 // the cycle counter with the simulator's. Run it in the folder of the .hex files:
 //   iverilog -g2001 -s testbench -o testbench.vvp testbench.v top.v && vvp -n testbench.vvp
 // It prints PASS and finishes, or prints what differs and FAIL and stops (status 1 with vvp -n).
-`timescale 1ns / 1ps
-
 module testbench;
     localparam BUS = @BUS@;
     localparam BUS_BYTES = BUS / 8;

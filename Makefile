@@ -1,0 +1,27 @@
+# The commands that always work on a fresh Debian machine.
+
+.PHONY: all demo test bench faults install
+
+all: install
+	cargo build --release
+
+# A real network on real data: golden, simulator, verilated RTL.
+demo: install
+	cargo run --release --quiet -- simulate --config spec/configs/default.toml \
+	    --model examples/digits/mlp.onnx --data examples/digits/digits.npz --rtl 64
+
+# Every test, doc tests included.
+test: install
+	cargo test --workspace
+	cargo test --package systole-testbenches --features verilated --lib verilator
+
+# The figures of docs/results.md.
+bench: install
+	cargo run --release --package systole-testbenches --example bench
+
+# Plants each fault of testbenches/faults and requires that its test catches it.
+faults: install
+	testbenches/faults/run.sh
+
+install:
+	@scripts/install.sh
