@@ -1,0 +1,46 @@
+//! The crates depend on each other only along the edges of ARCHITECTURE.md.
+
+use std::process::Command;
+
+/// Who may use whom, development dependencies included. Anything else breaks an independence that the comparisons rely on.
+const ALLOWED: [(&str, &[&str]); 7] = [
+    ("systole-spec", &[]),
+    ("systole-golden", &["systole-spec"]),
+    ("systole-compiler", &["systole-spec", "systole-golden"]),
+    ("systole-sim", &["systole-spec", "systole-golden"]),
+    ("systole-hdl", &["systole-spec"]),
+    ("systole-testbenches", &["systole-spec", "systole-golden", "systole-compiler", "systole-sim", "systole-hdl"]),
+    (
+        "systole",
+        &[
+            "systole-spec",
+            "systole-golden",
+            "systole-compiler",
+            "systole-sim",
+            "systole-hdl",
+            "systole-testbenches",
+        ],
+    ),
+];
+
+#[test]
+fn crates_depend_only_on_what_the_architecture_allows() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs this test, so it can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    assert_eq!(packages.len(), ALLOWED.len(), "a crate was added or removed: say here what it may use");
+    for package in packages {
+        let name = package["name"].as_str().expect("a name");
+        let (_, allowed) = ALLOWED.iter().find(|(known, _)| *known == name).expect("every crate is listed here");
+        for dependency in package["dependencies"].as_array().expect("a list of dependencies") {
+            let used = dependency["name"].as_str().expect("a name");
+            let ours = ALLOWED.iter().any(|(known, _)| *known == used);
+            assert!(!ours || allowed.contains(&used), "{name} uses {used}, which ARCHITECTURE.md does not allow");
+        }
+    }
+}
