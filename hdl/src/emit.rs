@@ -99,7 +99,10 @@ impl Library {
         };
         let mut modules = Vec::with_capacity(node.children.len());
         for child in &node.children {
-            modules.push(self.add(child, &path, None)?);
+            modules.push(match child.is_register() {
+                true => String::new(),
+                false => self.add(child, &path, None)?,
+            });
         }
         let content = match &node.code {
             Verilog::Combinatorial(code) => kernel::module(node, &modules, code, &path)?,

@@ -186,7 +186,11 @@ impl LoadEngine {
         if action != Action::Held {
             let Some(beat) = beat else { return (Counter::UnpackWaitData, pushes) };
             self.take(beat);
-            self.position -= self.bus;
+        }
+        match action {
+            Action::Skip => self.position -= self.bus,
+            Action::Beat => self.position = self.position + need - self.bus,
+            Action::Held => self.position += need,
         }
         if action != Action::Skip {
             self.emit(need, counters);
@@ -234,7 +238,6 @@ impl LoadEngine {
             LoadTarget::Parameters => Counter::ParameterBits,
         };
         counters.add(payload, need.into());
-        self.position += need;
         self.need_left -= need;
         if self.need_left > 0 {
             return;

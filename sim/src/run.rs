@@ -45,20 +45,28 @@ pub struct Finished {
     pub memory: Vec<u8>,
 }
 
-/// Steps the machine against its environment until `done` is taken. `observe` sees every cycle.
+/// Runs a machine after reset against its environment until `done` is taken. `observe` sees every cycle.
 pub fn run(
     config: &Config,
+    environment: Environment,
+    observe: impl FnMut(&Machine, &Environment),
+) -> Result<Finished, RunError> {
+    run_on(&mut Machine::new(config), environment, observe)
+}
+
+/// As [`run`], on a machine that was reset, or that has finished a program.
+pub fn run_on(
+    machine: &mut Machine,
     mut environment: Environment,
     mut observe: impl FnMut(&Machine, &Environment),
 ) -> Result<Finished, RunError> {
-    let mut machine = Machine::new(config);
     let mut watchdog = Watchdog::new(&environment);
     while !environment.is_done() {
         let inputs = environment.drive();
         let outputs = machine.outputs();
         machine.step(&inputs, &outputs);
         environment.step(&inputs, &outputs);
-        observe(&machine, &environment);
+        observe(machine, &environment);
         let codes = machine.codes();
         if let Some(fault) = environment.fault() {
             return Err(fault.clone().into());

@@ -42,6 +42,18 @@ pub(super) struct Kernel<'a> {
     pub statements: Vec<Statement>,
     /// Net of the first port of each child.
     pub first_port: Vec<NetId>,
+    /// Whether the net belongs to a port of a register, which is a variable here and no instance.
+    pub of_register: Vec<bool>,
+}
+
+/// The net at a register's port: the register's own name for its output, `.._next` for its input.
+fn register_port(path: &str, register: &str) -> String {
+    match path.rsplit('$').next() {
+        Some("d_out") => register.to_string(),
+        Some("d_in") => format!("{register}_next"),
+        Some("enable_in") => format!("{register}_enable"),
+        _ => identifier(path),
+    }
 }
 
 /// The text of the module after its name, up to `endmodule`.
@@ -59,25 +71,30 @@ impl<'a> Kernel<'a> {
     fn new(node: &'a Node, code: &VerilogBlock, path: &'a str) -> Result<Kernel<'a>, EmitError> {
         let mut nets = Vec::new();
         let mut roles = Vec::new();
+        let mut of_register = Vec::new();
         let mut by_path = HashMap::new();
-        let mut taken: HashSet<String> = node.children.iter().map(|child| child.instance.clone()).collect();
-        let mut add = |path: String, width: usize, role: Role, value: Option<crate::bits::Bits>| {
-            let name = match role {
-                Role::Constant => identifier(&path).to_uppercase(),
-                _ => identifier(&path),
-            };
-            let mut unique = name.clone();
-            let is_port = matches!(role, Role::Input | Role::Output);
-            for n in 2.. {
-                if taken.insert(unique.clone()) || is_port {
-                    break;
+        let instances = node.children.iter().filter(|child| !child.is_register());
+        let mut taken: HashSet<String> = instances.map(|child| child.instance.clone()).collect();
+        let mut add =
+            |path: String, register: Option<&str>, width: usize, role: Role, value: Option<crate::bits::Bits>| {
+                let name = match (role, register) {
+                    (Role::Constant, _) => identifier(&path).to_uppercase(),
+                    (_, Some(register)) => register_port(&path, register),
+                    _ => identifier(&path),
+                };
+                let mut unique = name.clone();
+                let is_port = matches!(role, Role::Input | Role::Output);
+                for n in 2.. {
+                    if taken.insert(unique.clone()) || is_port {
+                        break;
+                    }
+                    unique = format!("{name}_{n}");
                 }
-                unique = format!("{name}_{n}");
-            }
-            by_path.insert(path, (nets.len(), width, value));
-            nets.push(Net::new(unique, width));
-            roles.push(role);
-        };
+                by_path.insert(path, (nets.len(), width, value));
+                nets.push(Net::new(unique, width));
+                roles.push(role);
+                of_register.push(register.is_some());
+            };
         for signal in &node.signals {
             let (role, value) = match &signal.kind {
                 Kind::Input => (Role::Input, None),
@@ -85,19 +102,20 @@ impl<'a> Kernel<'a> {
                 Kind::Local => (Role::Local, None),
                 Kind::Constant(value) => (Role::Constant, Some(value.clone())),
             };
-            add(signal.path.clone(), signal.width, role, value);
+            add(signal.path.clone(), None, signal.width, role, value);
         }
         let mut first_port = Vec::with_capacity(node.children.len());
         let mut n_nets = node.signals.len();
         for child in &node.children {
             first_port.push(n_nets);
+            let register = child.is_register().then_some(child.instance.as_str());
             for signal in &child.signals {
                 let role = match signal.kind {
                     Kind::Input => Role::ChildInput,
                     Kind::Output => Role::ChildOutput,
                     Kind::Local | Kind::Constant(_) => continue,
                 };
-                add(format!("{}${}", child.path, signal.path), signal.width, role, None);
+                add(format!("{}${}", child.path, signal.path), register, signal.width, role, None);
                 n_nets += 1;
             }
         }
@@ -110,6 +128,7 @@ impl<'a> Kernel<'a> {
             roles,
             statements,
             first_port,
+            of_register,
         })
     }
 
@@ -140,7 +159,9 @@ impl<'a> Kernel<'a> {
                     })
                 }
                 (_, 0, _) => return Err(self.signal_error(net, |block, signal| EmitError::Undriven { block, signal })),
-                (Role::ChildInput, 1, Some(i)) if !read[net] && self.is_plain(i) => Driver::Inline(i),
+                (Role::ChildInput, 1, Some(i)) if !read[net] && (self.of_register[net] || self.is_plain(i)) => {
+                    Driver::Inline(i)
+                }
                 (_, 1, Some(i)) => Driver::Assign(i),
                 _ => Driver::Procedure,
             };

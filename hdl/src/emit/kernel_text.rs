@@ -17,12 +17,14 @@ impl Kernel<'_> {
         let procedures = self.print_procedures()?;
         let unused = self.print_unused();
         let instances = self.print_instances(modules, &inputs);
+        let variables = self.variables();
         let is_reg = |name: &str| {
             let port = |net: &NetId| self.roles[*net] == Role::Output && self.printer.nets[*net].name == name;
-            (0..self.roles.len()).find(port).is_some_and(|net| self.drivers[net] == Driver::Procedure)
+            (0..self.roles.len()).find(port).is_some_and(|net| variables[net])
         };
         let mut text = port_list(self.node, is_reg);
-        let parts = [self.print_declarations(), assigns, procedures, instances, unused];
+        let registers = self.print_registers(&inputs);
+        let parts = [self.print_declarations(&variables), assigns, procedures, registers, instances, unused];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         text.push_str(&parts.join("\n"));
         Ok(text)
@@ -176,25 +178,86 @@ impl Kernel<'_> {
         text
     }
 
+    /// Which nets are assigned in an `always` block.
+    fn variables(&self) -> Vec<bool> {
+        let mut variables: Vec<bool> = self.drivers.iter().map(|driver| *driver == Driver::Procedure).collect();
+        for (net, _) in self.of_register.iter().enumerate().filter(|(_, of_register)| **of_register) {
+            if self.roles[net] == Role::ChildOutput {
+                variables[self.printer.nets[net].alias.unwrap_or(net)] = true;
+            }
+        }
+        variables
+    }
+
+    /// All registers of a clock and a reset in one `always` block.
+    fn print_registers(&self, inputs: &HashMap<NetId, String>) -> String {
+        // Clock, reset, and the lines of both branches.
+        let mut blocks: Vec<(String, String, String, String)> = Vec::new();
+        for (child, &first) in self.node.children.iter().zip(&self.first_port) {
+            if !child.is_register() {
+                continue;
+            }
+            let value = |name: &str| {
+                let offset = child.ports().iter().position(|port| port.name == name)?;
+                let net = self.printer.nets[first + offset].alias.unwrap_or(first + offset);
+                Some(inputs.get(&(first + offset)).unwrap_or(&self.printer.nets[net].name).clone())
+            };
+            let (Some(clock), Some(reset), Some(input), Some(output)) =
+                (value("clock"), value("reset"), value("d_in"), value("d_out"))
+            else {
+                continue;
+            };
+            let width = child.ports().iter().find(|port| port.name == "d_out").map_or(1, |port| port.width);
+            let cleared = format!("            {output} <= {width}'d0;\n");
+            let loaded = match value("enable_in") {
+                Some(enable) => format!("            if ({enable}) {output} <= {input};\n"),
+                None => format!("            {output} <= {input};\n"),
+            };
+            match blocks.iter_mut().find(|(c, r, _, _)| *c == clock && *r == reset) {
+                Some((_, _, clears, loads)) => {
+                    clears.push_str(&cleared);
+                    loads.push_str(&loaded);
+                }
+                None => blocks.push((clock, reset, cleared, loaded)),
+            }
+        }
+        let text = |(clock, reset, clears, loads): (String, String, String, String)| {
+            format!(
+                "    always @(posedge {clock}) begin\n        if ({reset}) begin\n{clears}        end else begin\n\
+                 {loads}        end\n    end\n"
+            )
+        };
+        blocks.into_iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
     fn print_instances(&self, modules: &[String], inputs: &HashMap<NetId, String>) -> String {
         let mut parts = Vec::with_capacity(modules.len());
         for ((child, module), &first) in self.node.children.iter().zip(modules).zip(&self.first_port) {
+            if child.is_register() {
+                continue;
+            }
             let mut ports = Vec::new();
             for (offset, port) in child.ports().iter().enumerate() {
                 let net = first + offset;
                 let own = self.printer.nets[net].alias.unwrap_or(net);
                 let value = inputs.get(&net).unwrap_or(&self.printer.nets[own].name);
-                ports.push(format!("        .{}({value})", port.name));
+                ports.push(format!(".{}({value})", port.name));
             }
-            parts.push(format!("    {module} {} (\n{}\n    );\n", child.instance, ports.join(",\n")));
+            let line = format!("    {module} {} ({});\n", child.instance, ports.join(", "));
+            parts.push(match line.len() <= MAX_LINE {
+                true => line,
+                false => format!("    {module} {} (\n{}    );\n", child.instance, wrapped(&ports, "")),
+            });
         }
         parts.join("\n")
     }
 
-    fn print_declarations(&self) -> String {
+    /// Constants, then signals; those of one kind and width that follow each other share a declaration.
+    fn print_declarations(&self, variables: &[bool]) -> String {
         let mut text = String::new();
+        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
         for (id, net) in self.printer.nets.iter().enumerate() {
-            let kind = match (self.roles[id], self.drivers[id]) {
+            match (self.roles[id], self.drivers[id]) {
                 (Role::Input | Role::Output, _) | (_, Driver::Inline(_)) => continue,
                 (Role::ChildOutput, _) if net.alias.is_some() => continue,
                 (Role::Constant, _) => {
@@ -205,13 +268,48 @@ impl Kernel<'_> {
                     }
                     continue;
                 }
-                (_, Driver::Procedure) => "reg ",
-                _ => "wire",
-            };
-            text.push_str(&format!("    {kind} {}{};\n", range(net.width), net.name));
+                _ => {}
+            }
+            let kind = format!("{} {}", if variables[id] { "reg " } else { "wire" }, range(net.width));
+            match groups.last_mut() {
+                Some((last, names)) if *last == kind => names.push(net.name.clone()),
+                _ => groups.push((kind, vec![net.name.clone()])),
+            }
+        }
+        for (kind, names) in groups {
+            match names.as_slice() {
+                [name] => text.push_str(&format!("    {kind}{name};\n")),
+                _ if 4 + kind.len() + names.iter().map(|name| name.len() + 2).sum::<usize>() <= MAX_LINE => {
+                    text.push_str(&format!("    {kind}{};\n", names.join(", ")));
+                }
+                _ => text.push_str(&format!("    {}\n{}", kind.trim_end(), wrapped(&names, ";"))),
+            }
         }
         text
     }
+}
+
+/// The longest line of a list of connections or names.
+const MAX_LINE: usize = 120;
+
+/// A list in as few lines as fit, comma-separated and indented; `end` follows the last item.
+fn wrapped(items: &[String], end: &str) -> String {
+    let mut text = String::new();
+    let mut line = String::new();
+    for (i, item) in items.iter().enumerate() {
+        let comma = if i + 1 < items.len() { "," } else { end };
+        if !line.is_empty() && line.len() + 1 + item.len() + comma.len() > MAX_LINE {
+            text.push_str(&line);
+            text.push('\n');
+            line.clear();
+        }
+        line.push_str(if line.is_empty() { "        " } else { " " });
+        line.push_str(item);
+        line.push_str(comma);
+    }
+    text.push_str(&line);
+    text.push('\n');
+    text
 }
 
 fn literal_expr(value: usize) -> Expr {

@@ -239,9 +239,9 @@ pub(super) fn port_list(node: &Node, is_reg: impl Fn(&str) -> bool) -> String {
     for signal in &node.signals {
         let name = identifier(&signal.path);
         let kind = match signal.kind {
-            Kind::Input => "input  wire",
-            Kind::Output if is_reg(&name) => "output reg ",
-            Kind::Output => "output wire",
+            Kind::Input => "input ",
+            Kind::Output if is_reg(&name) => "output reg",
+            Kind::Output => "output",
             Kind::Local | Kind::Constant(_) => continue,
         };
         lines.push(format!("    {kind} {}{name}", range(signal.width)));

@@ -2,6 +2,7 @@
 
 use super::names::identifier;
 use crate::bits::Bits;
+use crate::leaves::{register_enabled_text, register_text};
 use rust_hdl::prelude::{Atom, AtomKind, Block, Probe, Verilog, VerilogLiteral};
 use spec::{Direction, Port};
 
@@ -45,6 +46,17 @@ impl Node {
             Some(Port { name: identifier(&signal.path), direction, width: signal.width })
         };
         self.signals.iter().filter_map(port).collect()
+    }
+
+    /// Whether this is a register leaf: it becomes a variable of its parent instead of an instance.
+    pub fn is_register(&self) -> bool {
+        let width = self.signals.iter().find(|signal| signal.path == "d_out").map(|signal| signal.width);
+        match (&self.code, width) {
+            (Verilog::Custom(text), Some(width)) => {
+                *text == register_text(width) || *text == register_enabled_text(width)
+            }
+            _ => false,
+        }
     }
 }
 

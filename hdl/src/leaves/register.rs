@@ -41,14 +41,18 @@ impl Logic for Register {
     }
 
     fn hdl(&self) -> Verilog {
-        let width = self.d_in.width();
-        Verilog::Custom(format!(
-            "always @(posedge clock) begin
-    if (reset) d_out <= {width}'d0;
-    else d_out <= d_in;
-end"
-        ))
+        Verilog::Custom(register_text(self.d_in.width()))
     }
 }
 
 ports!(Register, clock, in reset, d_in; out d_out);
+
+/// The text of a register, by which the emitter knows one.
+pub(crate) fn register_text(width: usize) -> String {
+    format!(
+        "always @(posedge clock) begin
+    if (reset) d_out <= {width}'d0;
+    else d_out <= d_in;
+end"
+    )
+}

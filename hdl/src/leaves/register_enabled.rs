@@ -45,14 +45,18 @@ impl Logic for RegisterEnabled {
     }
 
     fn hdl(&self) -> Verilog {
-        let width = self.d_in.width();
-        Verilog::Custom(format!(
-            "always @(posedge clock) begin
-    if (reset) d_out <= {width}'d0;
-    else if (enable_in) d_out <= d_in;
-end"
-        ))
+        Verilog::Custom(register_enabled_text(self.d_in.width()))
     }
 }
 
 ports!(RegisterEnabled, clock, in reset, enable_in, d_in; out d_out);
+
+/// The text of an enabled register, by which the emitter knows one.
+pub(crate) fn register_enabled_text(width: usize) -> String {
+    format!(
+        "always @(posedge clock) begin
+    if (reset) d_out <= {width}'d0;
+    else if (enable_in) d_out <= d_in;
+end"
+    )
+}

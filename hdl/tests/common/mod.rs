@@ -3,6 +3,8 @@
 // Each test file uses a part of it.
 #![allow(dead_code)]
 
+pub mod machine;
+
 use hdl::bits::Bits;
 use hdl::simulate::{Ports, Stepper};
 use std::fmt::Write;
