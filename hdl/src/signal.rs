@@ -47,7 +47,7 @@
 //! let mut counter = Counter::new(4, 9);
 //! counter.connect_all();
 //! let emitted = hdl::emit(&counter, "counter", "").unwrap();
-//! assert!(emitted.verilog.contains("count_d_in = count_out + 4'd1;"));
+//! assert!(emitted.verilog.contains("count_next = count_out + 4'd1;"));
 //! ```
 
 use crate::bits::{equal, Bits};
