@@ -68,7 +68,12 @@ impl Work {
         assert_eq!(ran.status, Some(2), "{command:?}: {ran:?}");
         assert!(ran.stderr.contains(message), "{command:?}: {message:?} is not in\n{}", ran.stderr);
         assert_eq!(ran.stdout, "", "{command:?}");
-        assert_eq!(ran.stderr.matches("systole: ").count() + ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
+        assert_eq!(
+            ran.stderr.matches("systole: ").count() + ran.stderr.matches("error: ").count(),
+            1,
+            "{}",
+            ran.stderr
+        );
         assert_eq!(self.names(), before, "{command:?}");
     }
 
@@ -194,7 +199,10 @@ fn wrong_arguments_name_the_value_and_the_limit() {
         (simulate(&["--gemm", "1x1x1", "--stalls", "3"]), "\"3\" must be SEED:PERCENT such as 7:40"),
         (simulate(&["--gemm", "1x1x1", "--stalls", "x:3"]), "seed \"x\" must be a whole number"),
         (simulate(&["--gemm", "1x1x1", "--latency", "0"]), "0 is not in 1..=100000"),
-        (simulate(&["--gemm", "1x1x1", "--clock-mhz", "0"]), "\"0\" must be a frequency in MHz above 0 and up to 100000"),
+        (
+            simulate(&["--gemm", "1x1x1", "--clock-mhz", "0"]),
+            "\"0\" must be a frequency in MHz above 0 and up to 100000",
+        ),
         (simulate(&["--gemm", "1x1x1", "--clock-mhz", "NaN"]), "\"NaN\" must be a frequency"),
         (simulate(&["--gemm", "1x1x1", "--model", "m.onnx", "--data", "d.npz"]), "cannot be used with"),
         (simulate(&["--model", "m.onnx"]), "--data"),
@@ -233,7 +241,11 @@ fn damaged_models_and_data_are_refused() {
         refuses(&good_model, "cut.npz", "cut.npz: the file is not a complete npz archive");
     }
     work.write("no.onnx", replaced(onnx.clone(), b"Relu", b"Tanh"));
-    refuses("no.onnx", &good_data, "(Tanh); supported are Gemm, MatMul, Add, Relu, Flatten, Reshape, Identity and Constant");
+    refuses(
+        "no.onnx",
+        &good_data,
+        "(Tanh); supported are Gemm, MatMul, Add, Relu, Flatten, Reshape, Identity and Constant",
+    );
     // Two of the float weights of the first layer, wherever they lie: the largest run of non-zero data of the file.
     work.write("nan.onnx", with_nan(onnx));
     refuses("nan.onnx", &good_data, "every value must be finite");
@@ -244,7 +256,8 @@ fn damaged_models_and_data_are_refused() {
     work.write("short.toml", config("default", "max_k = 4096", "max_k = 16"));
     let arguments = ["simulate", "--config", "short.toml", "--model", &good_model, "--data", &good_data];
     work.refuses(&arguments, "numerics.max_k is 16");
-    let arguments = ["simulate", "--config", "default", "--model", &good_model, "--data", &good_data, "--rtl", "100000"];
+    let arguments =
+        ["simulate", "--config", "default", "--model", &good_model, "--data", &good_data, "--rtl", "100000"];
     work.refuses(&arguments, "--rtl 100000 must be in 1..=");
 }
 
@@ -363,8 +376,15 @@ fn missing_and_failing_tools_are_named() {
     command.env("PATH", &empty).env("SYSTOLE_CACHE", work.path("empty"));
     work.refuses_as(&mut command, "verilator was not found: install it with `apt-get install verilator`");
 
-    let bin = script(&work, "g++", "test \"$1\" = --version && exec /usr/bin/g++ --version\necho 'out of registers' >&2\nexit 1");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("tests have a PATH"));
+    let path = std::env::var("PATH").expect("tests have a PATH");
+    // The tools still say their versions, which name the cache's entries.
+    let failing = |name: &str, message: &str| {
+        let text =
+            format!("test \"$1\" = --version && PATH='{path}' exec {name} --version\necho '{message}' >&2\nexit 1");
+        script(&work, name, &text)
+    };
+    let bin = failing("g++", "out of registers");
+    let path = format!("{}:{path}", bin.display());
     fs::create_dir(work.path("cache")).expect("a test's own folder");
     let mut command = work.command(&verify);
     command.env("PATH", &path).env("SYSTOLE_CACHE", work.path("cache"));
@@ -374,8 +394,9 @@ fn missing_and_failing_tools_are_named() {
     command.env("PATH", &path).env("SYSTOLE_CACHE", work.path("cache"));
     work.refuses_as(&mut command, "\nout of registers\n");
 
-    script(&work, "verilator", "test \"$1\" = --version && exec /usr/bin/verilator --version\necho '%Error: no' >&2\nexit 1");
-    let mut command = work.command(&["simulate", "--config", "tiny", "--gemm", "2x2x2", "--rtl", "1", "--json", "r.json"]);
+    failing("verilator", "%Error: no");
+    let mut command =
+        work.command(&["simulate", "--config", "tiny", "--gemm", "2x2x2", "--rtl", "1", "--json", "r.json"]);
     command.env("PATH", &path).env("SYSTOLE_CACHE", work.path("cache"));
     work.refuses_as(&mut command, "verilator refused the design:\n%Error: no");
 }

@@ -12,14 +12,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("systole-testbenches", &["systole-spec", "systole-golden", "systole-compiler", "systole-sim", "systole-hdl"]),
     (
         "systole",
-        &[
-            "systole-spec",
-            "systole-golden",
-            "systole-compiler",
-            "systole-sim",
-            "systole-hdl",
-            "systole-testbenches",
-        ],
+        &["systole-spec", "systole-golden", "systole-compiler", "systole-sim", "systole-hdl", "systole-testbenches"],
     ),
 ];
 

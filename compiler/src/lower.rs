@@ -2,7 +2,7 @@
 
 use crate::image::{pack, Image, Region};
 use crate::sync::{synchronize, Event, Step};
-use crate::tiling::{GemmShape, OuterLoop, Tiling};
+use crate::tiling::{aligned_group_tiles, GemmShape, OuterLoop, Tiling};
 use golden::{Bounds, Channel};
 use spec::{Command, Config, Execute, Format, Load, LoadTarget, Program, ProgramError, Store, Tokens};
 use thiserror::Error;
@@ -30,15 +30,16 @@ pub enum CompileError {
     #[error("layer {layer} needs its input as {input}, but the layer before it writes the output format {output}")]
     ChainFormat { layer: String, input: Format, output: Format },
     #[error(
-        "layer {layer} ({m} x {k} x {n}): no tiling fits; the buffers hold {activation_rows} activation rows, \
-         {accumulator_rows} accumulator rows a half and the parameters of {parameter_tiles} tiles"
+        "layer {layer} ({m} x {k} x {n}): no tiling fits; column tiles that are stored together must start on a byte, \
+         which takes groups of {group_tiles}, but a half of the accumulator has {accumulator_rows} rows and half of the \
+         parameter buffer holds {parameter_tiles} tiles"
     )]
     NoTiling {
         layer: String,
         m: usize,
         k: usize,
         n: usize,
-        activation_rows: usize,
+        group_tiles: usize,
         accumulator_rows: usize,
         parameter_tiles: usize,
     },
@@ -252,9 +253,9 @@ fn best_tiling(
         m: shape.m,
         k: shape.k,
         n: shape.n,
-        activation_rows: g.activation_buffer_rows(),
+        group_tiles: aligned_group_tiles(config),
         accumulator_rows: g.accumulator_rows(),
-        parameter_tiles: g.parameter_tiles(),
+        parameter_tiles: g.parameter_tiles() / 2,
     })
 }
 

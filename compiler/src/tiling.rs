@@ -70,13 +70,19 @@ impl Tiling {
     }
 }
 
+/// The fewest column tiles whose outputs fill whole bytes in a row.
+pub(crate) fn aligned_group_tiles(config: &Config) -> usize {
+    let tile_bits = config.geometry().cols() * config.numerics().output().bits() as usize;
+    (1..8).find(|tiles| (tiles * tile_bits).is_multiple_of(8)).unwrap_or(8)
+}
+
 /// Group sizes whose first bit of every group falls on a byte, which fit half of the parameter buffer.
 fn group_sizes(config: &Config, n_tiles: usize) -> Vec<usize> {
     let g = config.geometry();
-    let tile_bits = g.cols() * config.numerics().output().bits() as usize;
+    let aligned = aligned_group_tiles(config);
     let most = n_tiles.min(g.parameter_tiles() / 2).min(g.accumulator_rows());
     (1..=most)
-        .filter(|&tiles| tiles == n_tiles || (tiles * tile_bits).is_multiple_of(8))
+        .filter(|&tiles| tiles == n_tiles || tiles.is_multiple_of(aligned))
         // All small groups, then only the greatest few: the ones between differ little.
         .filter(|&tiles| tiles <= 8 || tiles == most || tiles.is_power_of_two())
         .collect()

@@ -105,7 +105,7 @@ pub struct RawGeometry {
 
 /// `accumulator_bits = "auto"`, a width that holds every sum, or `{ wrapping = WIDTH }` for a narrower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum AccumulatorBits {
     Named(Auto),
     Exact(u32),
@@ -121,6 +121,9 @@ pub enum Auto {
 
 /// Widest accumulator: a product with a 32-bit multiplier then fits 96 bits.
 pub const MAX_ACCUMULATOR_BITS: u32 = 63;
+
+/// Parameter rows that the 16-bit field of a command reaches.
+const MAX_PARAMETER_ROWS: usize = 1 << 16;
 
 impl Config {
     /// Reads and validates a TOML text.
@@ -344,8 +347,8 @@ impl TryFrom<RawGeometry> for Geometry {
         in_range("geometry.multiplier_stages", raw.multiplier_stages as u64, 0, 2)?;
         in_range("geometry.activation_buffer_rows", raw.activation_buffer_rows as u64, 2, 65_536)?;
         in_range("geometry.weight_buffer_tiles", raw.weight_buffer_tiles as u64, 2, 256)?;
-        in_range("geometry.accumulator_rows", raw.accumulator_rows as u64, 8, 32_768)?;
-        in_range("geometry.parameter_tiles", raw.parameter_tiles as u64, 16, 1024)?;
+        in_range("geometry.accumulator_rows", raw.accumulator_rows as u64, 1, 32_768)?;
+        in_range("geometry.parameter_tiles", raw.parameter_tiles as u64, 2, 1024)?;
         in_range("geometry.requantizer_lanes", raw.requantizer_lanes as u64, 1, raw.cols as u64)?;
         in_range("geometry.bus_bits", raw.bus_bits as u64, 32, 256)?;
         in_range("geometry.queue_depth", raw.queue_depth as u64, 2, 64)?;
@@ -356,6 +359,17 @@ impl TryFrom<RawGeometry> for Geometry {
             "geometry.requantizer_lanes",
             raw.requantizer_lanes,
             format!("a divisor of geometry.cols = {}", raw.cols),
+        )?;
+        let column_groups = raw.cols / raw.requantizer_lanes;
+        let most_tiles = MAX_PARAMETER_ROWS / column_groups;
+        rule(
+            raw.parameter_tiles <= most_tiles,
+            "geometry.parameter_tiles",
+            raw.parameter_tiles,
+            format!(
+                "at most {most_tiles}: commands address {MAX_PARAMETER_ROWS} parameter rows, and a tile has \
+                 cols / requantizer_lanes = {column_groups} of them"
+            ),
         )?;
         Ok(Self {
             rows: raw.rows,

@@ -182,8 +182,8 @@ fn short_folds_follow_each_other_without_a_bubble() {
             let simulated =
                 run_simulator(&config, hand.environment(&config)).unwrap_or_else(|e| panic!("{context}: {e}"));
             let mut instance = rtl.instance(1).unwrap_or_else(|e| panic!("{e}"));
-            let outcome = run_pins(&mut instance, hand.environment(&config), None)
-                .unwrap_or_else(|e| panic!("{context}: {e}"));
+            let outcome =
+                run_pins(&mut instance, hand.environment(&config), None).unwrap_or_else(|e| panic!("{context}: {e}"));
             let expected = hand.expected();
             assert!(expected != hand.memory, "{context}: the program must change the memory");
             assert_eq!(simulated.memory, expected, "{context}: simulator");

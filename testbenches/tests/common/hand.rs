@@ -40,7 +40,8 @@ pub fn pack(values: impl IntoIterator<Item = i64>, bits: u32) -> Vec<u8> {
             if n_bits % 8 == 0 {
                 bytes.push(0);
             }
-            *bytes.last_mut().expect("a byte was pushed") |= u8::try_from(value >> bit & 1).expect("a bit") << (n_bits % 8);
+            *bytes.last_mut().expect("a byte was pushed") |=
+                u8::try_from(value >> bit & 1).expect("a bit") << (n_bits % 8);
             n_bits += 1;
         }
     }
@@ -118,14 +119,7 @@ pub fn resident(config: &Config, m: usize) -> Hand {
     let (activation_bits, weight_bits) = (n.activation().bits() as usize, n.weight().bits() as usize);
     let mut commands = vec![
         load(LoadTarget::Activations, NO_TOKENS, activations[0], stride(&activations), [m, 1], rows * activation_bits),
-        load(
-            LoadTarget::Weights,
-            Tokens { push_first: true, ..NO_TOKENS },
-            weights,
-            0,
-            [1, rows],
-            cols * weight_bits,
-        ),
+        load(LoadTarget::Weights, Tokens { push_first: true, ..NO_TOKENS }, weights, 0, [1, rows], cols * weight_bits),
         load(
             LoadTarget::Parameters,
             Tokens { push_second: true, ..NO_TOKENS },
