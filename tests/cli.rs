@@ -183,6 +183,19 @@ fn wrong_configurations_name_the_key_the_value_and_the_limit() {
     work.refuses(&["config", "wrong.toml"], "cannot read wrong.toml");
 }
 
+/// Three columns of 5 bits: eight tiles are the fewest that fill whole bytes, and the parameters of one fit.
+#[test]
+fn a_layer_that_no_tiling_fits_is_refused() {
+    let work = Work::new();
+    work.write("narrow.toml", config("tiny", "parameter_tiles = 16", "parameter_tiles = 2"));
+    let simulate = ["simulate", "--config", "narrow.toml", "--gemm", "2x2x6", "--json", "r.json"];
+    work.refuses(&simulate, "layer layer0 (2 x 2 x 6): no tiling fits; ");
+    work.refuses(&simulate, "takes groups of 8, but a half of the accumulator has 16 rows");
+    work.refuses(&simulate, "half of the parameter buffer holds 1 tiles");
+    // One tile needs no neighbour.
+    work.succeeds(&["simulate", "--config", "narrow.toml", "--gemm", "2x2x3"]);
+}
+
 #[test]
 fn wrong_arguments_name_the_value_and_the_limit() {
     let work = Work::new();

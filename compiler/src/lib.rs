@@ -5,6 +5,7 @@ pub mod lower;
 pub mod npz;
 pub mod onnx;
 pub mod quantize;
+mod schedule;
 mod sync;
 pub mod tiling;
 
