@@ -12,7 +12,6 @@
 
 pub mod accumulator;
 pub mod accumulator_column;
-pub mod activation_buffer;
 pub mod bits;
 pub mod counter;
 pub mod counters;
@@ -30,6 +29,7 @@ pub mod load_fields;
 pub mod mesh;
 pub mod mesh_row;
 pub mod module;
+pub mod operand_buffer;
 pub mod pack_rows;
 pub mod parameter_buffer;
 pub mod pe;
@@ -54,7 +54,6 @@ pub mod tokens;
 pub mod top;
 pub mod unpack_words;
 pub mod wait_code;
-pub mod weight_buffer;
 pub mod widths;
 pub mod write_rows;
 

@@ -1,19 +1,18 @@
 //! The whole machine.
 
-use crate::activation_buffer::ActivationBuffer;
 use crate::counters::Counters;
 use crate::datapath::Datapath;
 use crate::emit::{emit, EmitError, Emitted};
 use crate::execute::Execute;
 use crate::fetch::Fetch;
 use crate::load::Load;
+use crate::operand_buffer::OperandBuffer;
 use crate::parameter_buffer::ParameterBuffer;
 use crate::prelude::*;
 use crate::status::{Status, STATUS_ADDRESS_BITS, STATUS_DATA_BITS};
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::wait_code::WaitCode;
-use crate::weight_buffer::WeightBuffer;
 use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::Queue;
 use spec::{Config, Counter};
@@ -58,8 +57,8 @@ pub struct Top {
     load: Load,
     execute: Execute,
     store: Store,
-    activation_buffer: ActivationBuffer,
-    weight_buffer: WeightBuffer,
+    activation_buffer: OperandBuffer,
+    weight_buffer: OperandBuffer,
     parameter_buffer: ParameterBuffer,
     datapath: Datapath,
     counters: Counters,
@@ -112,8 +111,8 @@ impl Top {
             load: Load::new(config),
             execute: Execute::new(config),
             store: Store::new(config),
-            activation_buffer: ActivationBuffer::new(config),
-            weight_buffer: WeightBuffer::new(config),
+            activation_buffer: OperandBuffer::activations(config),
+            weight_buffer: OperandBuffer::weights(config),
             parameter_buffer: ParameterBuffer::new(config),
             datapath: Datapath::new(config),
             counters: Counters::new(config),

@@ -3,12 +3,11 @@
 mod common;
 
 use common::Random;
-use hdl::activation_buffer::ActivationBuffer;
 use hdl::bits::Bits;
 use hdl::datapath::Datapath;
 use hdl::execute::Execute;
+use hdl::operand_buffer::OperandBuffer;
 use hdl::simulate::Stepper;
-use hdl::weight_buffer::WeightBuffer;
 use spec::{Command, Config, Format, RawConfig, Tokens};
 
 /// `tiny` with another shape.
@@ -24,8 +23,8 @@ fn config(rows: usize, cols: usize, multiplier_stages: usize) -> Config {
 struct Path {
     config: Config,
     execute: Stepper<Execute>,
-    activation_buffer: Stepper<ActivationBuffer>,
-    weight_buffer: Stepper<WeightBuffer>,
+    activation_buffer: Stepper<OperandBuffer>,
+    weight_buffer: Stepper<OperandBuffer>,
     datapath: Stepper<Datapath>,
     /// Gives every row of the mesh the `shift` of row 0: one enable a column.
     has_one_shift_enable: bool,
@@ -46,8 +45,8 @@ impl Path {
         Path {
             config: config.clone(),
             execute: Stepper::new(Execute::new(config)).expect("execute is accepted"),
-            activation_buffer: Stepper::new(ActivationBuffer::new(config)).expect("the buffer is accepted"),
-            weight_buffer: Stepper::new(WeightBuffer::new(config)).expect("the buffer is accepted"),
+            activation_buffer: Stepper::new(OperandBuffer::activations(config)).expect("the buffer is accepted"),
+            weight_buffer: Stepper::new(OperandBuffer::weights(config)).expect("the buffer is accepted"),
             datapath: Stepper::new(Datapath::new(config)).expect("the datapath is accepted"),
             has_one_shift_enable: false,
         }
@@ -56,7 +55,7 @@ impl Path {
     fn write_buffers(&mut self, activations: &[Vec<i64>], weights: &[Vec<i64>]) {
         let numerics = self.config.numerics().clone();
         for (row, lanes) in activations.iter().enumerate() {
-            let set = |buffer: &mut ActivationBuffer| {
+            let set = |buffer: &mut OperandBuffer| {
                 buffer.write_enable_in.next = true.into();
                 buffer.write_addr_in.next = row.into();
                 buffer.write_row_in.next = packed(lanes, numerics.activation());
@@ -65,7 +64,7 @@ impl Path {
         }
         self.activation_buffer.block_mut().write_enable_in.next = false.into();
         for (row, lanes) in weights.iter().enumerate() {
-            let set = |buffer: &mut WeightBuffer| {
+            let set = |buffer: &mut OperandBuffer| {
                 buffer.write_enable_in.next = true.into();
                 buffer.write_addr_in.next = row.into();
                 buffer.write_row_in.next = packed(lanes, numerics.weight());

@@ -285,7 +285,7 @@ impl StoreEngine {
                 self.jobs.pop();
                 self.packer.job = Some(job);
                 self.packer.rows_left = job.rows.into();
-                self.begin_row(8 * job.address % self.bus);
+                self.begin_row(8 * (job.address % (self.bus / 8)));
             }
             return (Counter::PackIdle, false);
         }

@@ -61,7 +61,7 @@ const LOAD: Around = Around { pop: [2, 4], push: [0, 1] };
 const EXECUTE: Around = Around { pop: [0, 5], push: [2, 3] };
 const STORE: Around = Around { pop: [1, 3], push: [4, 5] };
 
-/// Who wrote and who read a buffer row last, as sequence numbers from 1 (0: nobody).
+/// Who wrote and who read a buffer row or a parameter record last, as sequence numbers from 1 (0: nobody).
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
     writer: u64,
@@ -95,7 +95,7 @@ pub(crate) struct Order {
     folds: u64,
     stores: u64,
     lanes: u64,
-    groups: u64,
+    output_bits: u64,
     activations: Vec<Row>,
     weights: Vec<Row>,
     parameters: Vec<Row>,
@@ -117,10 +117,10 @@ impl Order {
             folds: 0,
             stores: 0,
             lanes: g.requantizer_lanes() as u64,
-            groups: g.column_groups() as u64,
+            output_bits: config.numerics().output().bits().into(),
             activations: vec![Row::default(); g.activation_buffer_rows()],
             weights: vec![Row::default(); g.weight_buffer_rows()],
-            parameters: vec![Row::default(); g.parameter_rows()],
+            parameters: vec![Row::default(); g.parameter_rows() * g.requantizer_lanes()],
             accumulated: [vec![false; g.accumulator_rows()], vec![false; g.accumulator_rows()]],
             half_folds: [0; 2],
             half_stores: [0; 2],
@@ -168,16 +168,16 @@ impl Order {
         self.loads += 1;
         let clock = self.pop(0, &LOAD, load.tokens)?;
         let n_rows = u64::from(load.requests) * u64::from(load.rows_per_request);
-        let (rows, what, engine, known, n_rows) = match load.target {
+        let first = u64::from(load.buffer_row);
+        let (rows, what, engine, known, first) = match load.target {
             LoadTarget::Activations => {
-                (&mut self.activations, "activation buffer row", "execute", clock.activations_read, n_rows)
+                (&mut self.activations, "activation buffer row", "execute", clock.activations_read, first)
             }
-            LoadTarget::Weights => (&mut self.weights, "weight buffer row", "execute", clock.weights_read, n_rows),
+            LoadTarget::Weights => (&mut self.weights, "weight buffer row", "execute", clock.weights_read, first),
             LoadTarget::Parameters => {
-                (&mut self.parameters, "parameter buffer row", "store", clock.drained, n_rows.div_ceil(self.lanes))
+                (&mut self.parameters, "parameter record", "store", clock.drained, first * self.lanes)
             }
         };
-        let first = u64::from(load.buffer_row);
         for row in first..first + n_rows {
             let state = &mut rows[row as usize];
             if state.reader > known {
@@ -266,12 +266,13 @@ impl Order {
                 return Err(OrderError::NeverWritten { what: "accumulator row", row });
             }
         }
-        let groups = (u64::from(store.tiles) - 1) * self.groups + u64::from(store.last_groups);
+        // One record a column that is written; the lanes beyond the last column compute what nobody keeps.
+        let records = u64::from(store.row_bits) / self.output_bits;
         read_loaded(
             &mut self.parameters,
-            "parameter buffer row",
-            store.parameter_row.into(),
-            groups,
+            "parameter record",
+            u64::from(store.parameter_row) * self.lanes,
+            records,
             clock.loaded,
             sequence,
         )?;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Plants every fault of this folder, one at a time, and requires that the test it names catches it.
 #
-# A patch begins with three lines: what is wrong, in which block, and `test: PACKAGE TARGET NAME`. Everything happens in a
-# copy of the tree below target/faults; nothing else is touched. Status 0: every fault was caught, and without a fault every
-# test passes.
+# A patch begins with four lines: what is wrong, in which block, `test: PACKAGE TARGET NAME`, and what the test's message must
+# show. Everything happens in a copy of the tree below target/faults; nothing else is touched. Status 0: every fault was
+# caught, and without a fault every test passes.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -11,6 +11,8 @@ work=$root/target/faults
 tree=$work/tree
 log=$work/log
 mkdir -p "$tree"
+# Debug information is not read by anyone here.
+export CARGO_PROFILE_DEV_DEBUG=0
 export CARGO_TARGET_DIR="$work/build" SYSTOLE_CACHE="$work/verilated" RUST_BACKTRACE=0 CARGO_TERM_COLOR=never
 
 # The tree as it is, uncommitted files too. Files that are the same stay as they are, so that cargo keeps its builds; a
@@ -69,8 +71,12 @@ for patch in "$root"/testbenches/faults/*.patch; do
             caught=no
             line="the test passes"
         elif ran "$patch" FAILED; then
-            caught=yes
-            line=$(sed -n '/panicked at/{n;p;}' "$log" | head -n 1 | cut -c 1-150)
+            line=$(sed -n '/panicked at/{n;p;}' "$log" | head -n 1)
+            case $line in
+                *"$(field shows "$patch")"*) caught=yes ;;
+                *) caught="no, for another reason" ;;
+            esac
+            line=$(printf '%s' "$line" | cut -c 1-150)
         else
             caught=no
             line="it does not compile, or the test was not run"
