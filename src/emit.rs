@@ -50,7 +50,7 @@ fn testbench_case(config: &Config, seed: u64) -> Case {
         m: rows + 3,
         widths: vec![k, cols + 1],
         data: Data::Uniform,
-        seed: Random::new(seed).next(),
+        seed: Random::new(seed).word(),
         latency: 5,
         stall_seed: 0,
         stall_percent: 0,
