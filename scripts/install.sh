@@ -11,7 +11,7 @@ need make make
 need verilator verilator
 need yosys yosys
 need iverilog iverilog
-# Yosys comes with a window program that is not needed; nothing else is installed on purpose.
+need patch patch
 if ! command -v cargo >/dev/null 2>&1; then
     if [ -x "$HOME/.cargo/bin/cargo" ]; then
         echo "cargo is in $HOME/.cargo/bin: add it to PATH" >&2

@@ -21,6 +21,15 @@ pub fn config(name: &str) -> Result<Config> {
     Config::from_toml(&text).with_context(|| name.to_owned())
 }
 
+/// Refuses a place where a file cannot be written, before work is done for it.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let folder = parent(path);
+    if path.is_dir() || !folder.is_dir() {
+        bail!("cannot write {}: {} is no folder to hold that file", path.display(), folder.display());
+    }
+    Ok(())
+}
+
 /// Writes a file beside its place, then renames it there.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let folder = parent(path);

@@ -21,6 +21,10 @@ use testbenches::{compare, Case, Comparison, Data, Engine, LayerData, Outcome, P
 
 pub fn run(args: &SimulateArgs) -> Result<bool> {
     let config = files::config(&args.config)?;
+    // Before the work, not after it.
+    for path in args.json.iter().chain(&args.trace) {
+        files::check_writable(path)?;
+    }
     let report = match (&args.gemm, &args.model, &args.data) {
         (Some(shape), _, _) => gemm(args, &config, *shape)?,
         (None, Some(model), Some(data)) => network(args, &config, model, data)?,

@@ -20,6 +20,8 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
         let path = args.case.as_deref().context("one of --config, --random-configs, --case is needed")?;
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let case = Case::from_toml(&text).with_context(|| path.display().to_string())?;
+        // A case that cannot be run is an input error, not a difference.
+        case.problem().with_context(|| path.display().to_string())?;
         verify_case(&case, args.kernel, &options)?
     };
     print(&summary, args.seed);

@@ -259,10 +259,9 @@ fn damaged_models_and_data_are_refused() {
         &good_data,
         "(Tanh); supported are Gemm, MatMul, Add, Relu, Flatten, Reshape, Identity and Constant",
     );
-    // Two of the float weights of the first layer, wherever they lie: the largest run of non-zero data of the file.
     work.write("nan.onnx", with_nan(onnx));
     refuses("nan.onnx", &good_data, "every value must be finite");
-    // A network needs signed weights; tiny has 4-bit ones, but an activation format of its own.
+    // Models that are whole, but not for this configuration or this data.
     work.write("unsigned.toml", config("default", "weight_signed = true", "weight_signed = false"));
     let arguments = ["simulate", "--config", "unsigned.toml", "--model", &good_model, "--data", &good_data];
     work.refuses(&arguments, "numerics.weight is uint8: symmetric weights need a signed format of at least 2 bits");
@@ -370,13 +369,16 @@ fn verify_compares_and_reruns_a_saved_case() {
     let text = work.succeeds(&["verify", "--case", "case.toml", "--kernel"]);
     assert!(text.contains("after a reset in the middle of traffic 1\n") && text.ends_with("PASS\n"), "{text}");
     work.write("case.toml", case.replace("widths = [5, 6]", "widths = [5]"));
-    let ran = work.run(&["verify", "--case", "case.toml"]);
-    assert_eq!(ran.status, Some(1), "{ran:?}");
-    assert!(ran.stdout.contains("number of widths = 1 must be in 2..=64"), "{}", ran.stdout);
+    let rerun = ["verify", "--case", "case.toml"];
+    work.refuses(&rerun, "case.toml: number of widths = 1 must be in 2..=64");
+    work.write("case.toml", case.replace("stall_percent = 30", "stall_percent = 96"));
+    work.refuses(&rerun, "case.toml: stall_percent = 96 must be in 0..=95");
+    work.write("case.toml", case.replace("cols = 3", "cols = 0"));
+    work.refuses(&rerun, "case.toml: geometry.cols = 0 is out of range: it must be in 1..=128");
     work.write("case.toml", case.replace("seed = 3", "sead = 3"));
-    work.refuses(&["verify", "--case", "case.toml"], "unknown field `sead`");
+    work.refuses(&rerun, "unknown field `sead`");
     work.write("case.toml", &case[..case.len() / 2]);
-    work.refuses(&["verify", "--case", "case.toml"], "case.toml: the case does not parse: ");
+    work.refuses(&rerun, "case.toml: the case does not parse: ");
 }
 
 #[test]

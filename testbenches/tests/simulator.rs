@@ -112,23 +112,6 @@ fn the_256_cube_runs_within_three_percent_of_the_closed_form() {
 }
 
 #[test]
-fn folds_of_m_rows_and_of_one_row_have_the_period_max_m_rows() {
-    // One column tile, one row or R rows a fold, many k tiles: every fold waits for the preload of the next only.
-    let config = named("small");
-    for m in [1, config.geometry().rows()] {
-        let n_folds = 64;
-        let problem = gemm(&config, [m, n_folds * config.geometry().rows(), config.geometry().cols()], 1);
-        let counters = finish(&problem, "short folds");
-        let stream = counters.get(Counter::ExecuteStream);
-        assert_eq!(stream, (m * n_folds) as u64);
-        // Loads keep up only in part; the period shows where they do, so count from the streamed program.
-        let span = closed_form_span(&config, &problem.compiled.program.commands);
-        let single_enable = span + (n_folds as u64 - 1) * (config.geometry().rows() as u64 - 1);
-        assert!(span < single_enable);
-    }
-}
-
-#[test]
 fn two_bit_weights_move_a_quarter_of_the_bytes() {
     let bits = |weight_bits| {
         let mut raw = RawConfig::from(&named("default"));

@@ -92,7 +92,7 @@ fn a_missing_token_is_a_race() {
     // Store does not wait for the parameters.
     assert_eq!(
         legal.tokens(&[(PARAMETERS, NO_TOKENS), (STORE, POP_SECOND)]),
-        format!("command {STORE}: {}", race("parameter buffer row 0", "load", 3))
+        format!("command {STORE}: {}", race("parameter record 0", "load", 3))
     );
     // Store does not wait for the last fold.
     assert_eq!(
@@ -117,7 +117,7 @@ fn a_missing_token_is_a_race() {
     let again = with_tokens(legal.hand.commands[PARAMETERS], NO_TOKENS);
     assert_eq!(
         legal.refusal(|commands| commands.insert(STORE + 1, again)),
-        format!("command {}: {}", STORE + 1, race("parameter buffer row 0", "store", 1))
+        format!("command {}: {}", STORE + 1, race("parameter record 0", "store", 1))
     );
     // The next fold writes the half that the store reads.
     let fold = with_tokens(legal.hand.commands[FIRST_FOLD], NO_TOKENS);
@@ -274,7 +274,7 @@ fn fields_are_within_the_machine() {
         ),
         (
             legal.store(|store| store.parameter_row = 1),
-            format!("command {STORE}: parameter buffer row 3 is read but was never written"),
+            format!("command {STORE}: parameter record 3 is read but was never written"),
         ),
         // Three groups of one 5-bit element.
         (legal.store(|store| store.row_bits = 16), format!("command {STORE}: row_bits = 16 must be in 11..=15")),
@@ -299,6 +299,17 @@ fn fields_are_within_the_machine() {
     for (refusal, expected) in cases {
         assert_eq!(refusal, expected);
     }
+}
+
+/// Two records are loaded, three columns are stored.
+#[test]
+fn every_stored_column_has_its_record() {
+    let legal = Legal::new();
+    let refusal = legal.refusal(|commands| match &mut commands[PARAMETERS] {
+        Command::Load(load) => load.rows_per_request = 2,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(refusal, format!("command {STORE}: parameter record 2 is read but was never written"));
 }
 
 /// For each of the six pairs (producer, first or second push; consumer, first or second pop), the places of pushes and pops.
