@@ -12,14 +12,6 @@ need verilator verilator
 need yosys yosys
 need iverilog iverilog
 need patch patch
-if ! command -v cargo >/dev/null 2>&1; then
-    if [ -x "$HOME/.cargo/bin/cargo" ]; then
-        echo "cargo is in $HOME/.cargo/bin: add it to PATH" >&2
-        exit 1
-    fi
-    need rustup rustup
-fi
-
 if [ -n "$missing" ]; then
     echo "installing Debian packages:$missing" >&2
     if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
@@ -27,14 +19,22 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # one word a package
     if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; then
         echo "could not install:$missing" >&2
-        echo "Rust 1.89 or newer can also be had from https://rustup.rs" >&2
         exit 1
     fi
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then
-    echo "installing the stable Rust toolchain with rustup" >&2
-    rustup default stable
+    if [ -x "$HOME/.cargo/bin/cargo" ]; then
+        echo "cargo is in $HOME/.cargo/bin: add it to PATH" >&2
+        exit 1
+    fi
+    echo "installing Debian package rustup, and with it the stable Rust toolchain" >&2
+    if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
+    if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends rustup >/dev/null ||
+        ! rustup default stable; then
+        echo "could not install Rust: 1.89 or newer is needed, see https://rustup.rs" >&2
+        exit 1
+    fi
 fi
 version=$(cargo --version | cut -d ' ' -f 2)
 if ! printf '1.89.0\n%s\n' "$version" | sort -V -C; then
