@@ -4,6 +4,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use compiler::GemmShape;
 use std::path::PathBuf;
 use testbenches::verify::StallChoice;
+use testbenches::Case;
 
 /// A systolic-array accelerator for quantized networks: Verilog, cycle-accurate simulator, bit-exact verification.
 #[derive(Parser)]
@@ -66,7 +67,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE.npz", requires = "model")]
     pub data: Option<PathBuf>,
     /// Also run the first N rows of the test data (or the whole product) in the verilated RTL, and compare.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub rtl: Option<usize>,
     /// One weight scale per tensor instead of one per output channel.
     #[arg(long, requires = "model")]
@@ -106,13 +107,13 @@ pub struct VerifyArgs {
     /// Rerun a saved case.
     #[arg(long, value_name = "FILE")]
     pub case: Option<PathBuf>,
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with = "case")]
     pub seed: u64,
     /// Random back-pressure for all cases, instead of each case's own: seed and percentage (0..=95).
-    #[arg(long, value_name = "SEED:PERCENT", value_parser = parse_stalls)]
+    #[arg(long, value_name = "SEED:PERCENT", value_parser = parse_stalls, conflicts_with = "case")]
     pub stalls: Option<StallChoice>,
     /// Also run RustHDL's own simulator (slow; for configurations like tiny).
-    #[arg(long)]
+    #[arg(long, conflicts_with = "random_configs")]
     pub kernel: bool,
     /// Folder for the case files of failures.
     #[arg(long, default_value = ".")]
@@ -124,11 +125,15 @@ fn parse_gemm(text: &str) -> Result<GemmShape, String> {
     let [m, k, n] = sizes[..] else {
         return Err(format!("{text:?} must be three sizes such as 256x256x256"));
     };
-    let size = |name, value: &str| match value.parse::<usize>() {
-        Ok(size) if (1..=1 << 20).contains(&size) => Ok(size),
-        _ => Err(format!("{name} = {value:?} must be a whole number in 1..={}", 1 << 20)),
+    let size = |name, value: &str, max: usize| match value.parse::<usize>() {
+        Ok(size) if (1..=max).contains(&size) => Ok(size),
+        _ => Err(format!("{name} = {value:?} must be a whole number in 1..={max}")),
     };
-    Ok(GemmShape { m: size("m", m)?, k: size("k", k)?, n: size("n", n)? })
+    Ok(GemmShape {
+        m: size("m", m, Case::MAX_ROWS)?,
+        k: size("k", k, Case::MAX_WIDTH)?,
+        n: size("n", n, Case::MAX_WIDTH)?,
+    })
 }
 
 fn parse_stalls(text: &str) -> Result<StallChoice, String> {
@@ -137,6 +142,13 @@ fn parse_stalls(text: &str) -> Result<StallChoice, String> {
     match percent.parse() {
         Ok(percent) if percent <= sim::Stalls::MAX_PERCENT => Ok(StallChoice { seed, percent }),
         _ => Err(format!("percent {percent:?} must be a whole number in 0..={}", sim::Stalls::MAX_PERCENT)),
+    }
+}
+
+fn parse_rows(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rows) if rows >= 1 => Ok(rows),
+        _ => Err(format!("{text:?} must be a whole number of at least 1")),
     }
 }
 

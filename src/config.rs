@@ -8,21 +8,24 @@ use spec::Derived;
 
 pub fn run(args: &ConfigArgs) -> Result<bool> {
     let config = files::config(&args.config)?;
+    let mut out = String::new();
     let derived = Derived::of(&config);
     if args.json {
         let value = serde_json::json!({ "config": RawConfig::from(&config), "derived": derived });
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        line!(out, "{}", serde_json::to_string_pretty(&value)?);
+        files::print(&out)?;
         return Ok(true);
     }
-    println!("{}", config.to_toml());
+    line!(out, "{}", config.to_toml());
     let w = &derived.widths;
-    println!("# derived");
-    println!("# product {} bits, psum and accumulator {} bits", w.product_bits, w.accumulator_bits);
+    line!(out, "# derived");
+    line!(out, "# product {} bits, psum and accumulator {} bits", w.product_bits, w.accumulator_bits);
     if w.accumulator_wraps {
-        println!("#   {} bits would hold every sum; this accumulator wraps", w.exact_accumulator_bits);
+        line!(out, "#   {} bits would hold every sum; this accumulator wraps", w.exact_accumulator_bits);
     }
     for buffer in &derived.buffers {
-        println!(
+        line!(
+            out,
             "# {}: {} x {} rows x {} bits = {:.1} KiB",
             buffer.name,
             buffer.instances,
@@ -32,12 +35,21 @@ pub fn run(args: &ConfigArgs) -> Result<bool> {
         );
     }
     let fields: Vec<String> = derived.parameter_record.iter().map(|f| format!("{}[{}]", f.name, f.bits)).collect();
-    println!("# parameter record: {} = {} bits, padded", fields.join(" "), w.parameter_bits);
+    line!(out, "# parameter record: {} = {} bits, padded", fields.join(" "), w.parameter_bits);
     let l = &derived.latencies;
-    println!("# {} multiply-accumulates a cycle; fold period at least {} cycles", l.macs_per_cycle, l.fold_period_min);
-    println!(
-        "# mesh entry to accumulator: {} cycles to column 0, {} to the last; requantizer: {} cycles",
-        l.mesh_to_first_column, l.mesh_to_last_column, l.requantizer
+    line!(
+        out,
+        "# {} multiply-accumulates a cycle; fold period at least {} cycles",
+        l.macs_per_cycle,
+        l.fold_period_min
     );
+    line!(
+        out,
+        "# mesh entry to accumulator: {} cycles to column 0, {} to the last; requantizer: {} cycles",
+        l.mesh_to_first_column,
+        l.mesh_to_last_column,
+        l.requantizer
+    );
+    files::print(&out)?;
     Ok(true)
 }

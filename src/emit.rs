@@ -36,9 +36,11 @@ pub fn run(args: &EmitArgs) -> Result<bool> {
     }
     let written = files::folder(&args.out, &files)?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let mut out = String::new();
     let verb = if written == Written::New { "wrote" } else { "already up to date:" };
-    println!("{verb} {}: {}", args.out.display(), names.join(", "));
-    println!("top.v: {n_bytes} bytes, {} modules", emitted.n_modules);
+    line!(out, "{verb} {}: {}", args.out.display(), names.join(", "));
+    line!(out, "top.v: {n_bytes} bytes, {} modules", emitted.n_modules);
+    files::print(&out)?;
     Ok(true)
 }
 
@@ -48,7 +50,7 @@ fn testbench_case(config: &Config, seed: u64) -> Case {
     let k = (2 * rows + 1).min(config.numerics().max_k() as usize);
     Case {
         m: rows + 3,
-        widths: vec![k, cols + 1],
+        widths: vec![k, (cols + 1).min(compiler::max_outputs(config))],
         data: Data::Uniform,
         seed: Random::new(seed).word(),
         latency: 5,

@@ -1,15 +1,15 @@
-//! Reading what the user names, writing so that nothing half-written is left and nothing is overwritten unseen.
+//! Reading what the user names, printing, and writing so that nothing half-written is left.
 
 use anyhow::{bail, Context, Result};
 use spec::Config;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Reads a configuration file, or takes one of the shipped configurations by name.
 pub fn config(name: &str) -> Result<Config> {
     let path = Path::new(name);
-    if !path.exists() {
+    if !path.is_file() {
         return match Config::named(name) {
             Some(config) => Ok(config),
             None => {
@@ -24,14 +24,34 @@ pub fn config(name: &str) -> Result<Config> {
 /// Refuses a place where a file cannot be written, before work is done for it.
 pub fn check_writable(path: &Path) -> Result<()> {
     let folder = parent(path);
-    if path.is_dir() || !folder.is_dir() {
+    if !folder.is_dir() {
         bail!("cannot write {}: {} is no folder to hold that file", path.display(), folder.display());
+    }
+    if path.is_dir() {
+        bail!("cannot write {}: it is a folder", path.display());
+    }
+    if !path.exists() || path.is_file() {
+        tempfile::NamedTempFile::new_in(&folder).with_context(|| format!("cannot write in {}", folder.display()))?;
     }
     Ok(())
 }
 
-/// Writes a file beside its place, then renames it there.
+/// Prints to standard output. A reader that is gone, as in `systole config default | head -1`, is no error.
+pub fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file beside its place, then renames it there. What is no plain file, such as a pipe or a device, is written to.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    if path.exists() && !path.is_file() {
+        return fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()));
+    }
+    // Through a link, to the file it names.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
     let folder = parent(path);
     let mut file =
         tempfile::NamedTempFile::new_in(&folder).with_context(|| format!("cannot write in {}", folder.display()))?;
@@ -103,6 +123,14 @@ pub fn folder(path: &Path, files: &[(String, Vec<u8>)]) -> Result<Written> {
         fs::write(&file, contents).with_context(|| format!("cannot write {}", file.display()))?;
     }
     set_readable(beside.path())?;
+    if path.exists() {
+        // Empty: filled in place, since it may be a link or somebody's working directory.
+        for (name, _) in files {
+            let to = path.join(name);
+            fs::rename(beside.path().join(name), &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+        return Ok(Written::New);
+    }
     let beside = beside.keep();
     if let Err(error) = fs::rename(&beside, path) {
         // Nothing half-written stays behind; the error is the one to tell.

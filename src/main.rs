@@ -1,5 +1,13 @@
 //! `systole`: emit, simulate and verify the accelerator.
 
+/// Appends a line to a text; writing to a `String` cannot fail.
+macro_rules! line {
+    ($out:expr, $($arguments:tt)*) => {{
+        use std::fmt::Write as _;
+        let _ = writeln!($out, $($arguments)*);
+    }};
+}
+
 mod args;
 mod config;
 mod emit;
@@ -29,8 +37,21 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(DIFFERS),
         Err(error) => {
-            eprintln!("systole: {error:#}");
+            eprintln!("systole: {}", describe(&error));
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The error and its causes, each said once: some texts hold their cause already.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }

@@ -44,7 +44,7 @@ pub struct Accuracy {
     pub float: usize,
     pub golden: usize,
     pub simulator: usize,
-    /// On the first `rtl_images` images: the RTL and, beside it, golden on the same.
+    /// On the first images: the RTL and, beside it, golden on the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtl: Option<RtlAccuracy>,
 }
@@ -66,6 +66,8 @@ pub struct Compared {
     pub values_differing: u64,
     pub counters: u64,
     pub counters_differing: u64,
+    /// Bytes that are no output value, and missing parts.
+    pub others_differing: u64,
     pub differences: Vec<String>,
 }
 
@@ -77,7 +79,8 @@ impl From<&Comparison> for Compared {
             values: c.values,
             values_differing: c.values_differing,
             counters: c.counters,
-            counters_differing: c.counters_differing + c.others_differing,
+            counters_differing: c.counters_differing,
+            others_differing: c.others_differing,
             differences: c.differences.iter().map(ToString::to_string).collect(),
         }
     }
@@ -224,87 +227,108 @@ pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_
 impl Report {
     /// Whether everything that was compared is equal, and something was.
     pub fn passed(&self) -> bool {
-        let equal = |c: &Compared| c.values > 0 && c.values_differing == 0 && c.counters_differing == 0;
+        let equal = |c: &Compared| {
+            c.values > 0 && c.values_differing == 0 && c.counters_differing == 0 && c.others_differing == 0
+        };
         !self.compared.is_empty() && self.compared.iter().all(equal)
     }
 
     /// The report for people.
-    pub fn print(&self) {
-        println!("Systole {}: {} on configuration {}", self.version, self.work, self.config);
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let out = &mut text;
+        line!(out, "Systole {}: {} on configuration {}", self.version, self.work, self.config);
         let stalls = self.stalls.as_deref().unwrap_or("none");
-        println!("memory latency {} cycles, stalls {stalls}", self.latency);
-        println!("\nlayer                m x k x n                 MACs   rows a chunk  column tiles a group");
+        line!(out, "memory latency {} cycles, stalls {stalls}", self.latency);
+        line!(out, "\nlayer                m x k x n                 MACs   rows a chunk  column tiles a group");
         for l in &self.layers {
             let shape = format!("{} x {} x {}", l.m, l.k, l.n);
-            println!("{:<20} {:<20} {:>9} {:>14} {:>21}", l.name, shape, l.macs, l.chunk_rows, l.group_tiles);
+            line!(out, "{:<20} {:<20} {:>9} {:>14} {:>21}", l.name, shape, l.macs, l.chunk_rows, l.group_tiles);
         }
         if let Some(accuracy) = &self.accuracy {
-            accuracy.print();
+            accuracy.print(out);
         }
-        self.print_compared();
-        self.print_run();
+        self.print_compared(out);
+        self.print_run(out);
         if let Some(model) = &self.model {
-            println!(
+            line!(
+                out,
                 "\nmodel size             {} bytes as float32, {} bytes quantized ({:.2} times smaller)",
                 model.float_bytes,
                 model.quantized_bytes,
                 model.float_bytes as f64 / model.quantized_bytes as f64
             );
         }
-        self.print_speed();
-        println!("\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
+        self.print_speed(out);
+        line!(out, "\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
+        text
     }
 
-    fn print_compared(&self) {
-        println!("\ncompared                                    values  differing  counters  differing");
+    fn print_compared(&self, out: &mut String) {
+        line!(out, "\ncompared                                    values  differing  counters  differing  other bytes differing");
         for c in &self.compared {
             let pair = format!("{} = {}", c.engine, c.reference);
-            println!(
-                "{:<38} {:>11} {:>10} {:>9} {:>10}",
-                pair, c.values, c.values_differing, c.counters, c.counters_differing
+            line!(
+                out,
+                "{:<38} {:>11} {:>10} {:>9} {:>10} {:>22}",
+                pair,
+                c.values,
+                c.values_differing,
+                c.counters,
+                c.counters_differing,
+                c.others_differing
             );
-            c.differences.iter().for_each(|difference| println!("    {difference}"));
+            c.differences.iter().for_each(|difference| line!(out, "    {difference}"));
         }
     }
 
-    fn print_run(&self) {
+    fn print_run(&self, out: &mut String) {
         let run = &self.run;
-        println!(
+        line!(
+            out,
             "\ncycles, {} rows        {} (closed form without stalls: {})",
-            run.rows, run.cycles, run.predicted_cycles
+            run.rows,
+            run.cycles,
+            run.predicted_cycles
         );
         if let Some(rtl) = &self.rtl {
-            println!("cycles, {} rows        RTL {}, simulator {}", rtl.rows, rtl.cycles_rtl, rtl.cycles_simulator);
-            println!(
+            line!(out, "cycles, {} rows        RTL {}, simulator {}", rtl.rows, rtl.cycles_rtl, rtl.cycles_simulator);
+            line!(
+                out,
                 "host time for these    RTL {:.3} s, simulator {:.4} s: {:.1} times faster",
                 rtl.seconds_rtl,
                 rtl.seconds_simulator,
                 rtl.seconds_rtl / rtl.seconds_simulator
             );
         }
-        println!("execute span           {} cycles", run.execute_span);
-        println!("\nwhere the PE-cycles went");
-        println!("  {:>7.3} %  useful multiply-accumulates (utilization)", 100.0 * run.utilization);
+        line!(out, "execute span           {} cycles", run.execute_span);
+        line!(out, "\nwhere the PE-cycles went");
+        line!(out, "  {:>7.3} %  useful multiply-accumulates (utilization)", 100.0 * run.utilization);
         for lost in &run.lost {
-            println!("  {:>7.3} %  {}", lost.percent, lost.cause);
+            line!(out, "  {:>7.3} %  {}", lost.percent, lost.cause);
         }
         let sum = 100.0 * run.utilization + run.lost.iter().map(|lost| lost.percent).sum::<f64>();
-        println!("  {sum:>7.3} %  in all");
+        line!(out, "  {sum:>7.3} %  in all");
         let b = &run.bytes;
-        println!(
+        line!(
+            out,
             "\nbytes moved            activations {:.0}, weights {:.0}, parameters {:.0}, outputs {:.0}",
-            b.activations, b.weights, b.parameters, b.outputs
+            b.activations,
+            b.weights,
+            b.parameters,
+            b.outputs
         );
-        println!("beats of {} bytes       {} read, {} written", b.bus_bytes, b.read_beats, b.write_beats);
+        line!(out, "beats of {} bytes       {} read, {} written", b.bus_bytes, b.read_beats, b.write_beats);
     }
 
-    fn print_speed(&self) {
+    fn print_speed(&self, out: &mut String) {
         let speed = &self.speed;
-        println!("\nat {} MHz             {:.2} GOPS (2 operations a MAC)", speed.clock_mhz, speed.gops);
+        line!(out, "\nat {} MHz             {:.2} GOPS (2 operations a MAC)", speed.clock_mhz, speed.gops);
         if let Some(frames) = &speed.frames {
             let line = |fps: f64| if fps >= REAL_TIME_FPS { "meets" } else { "misses" };
-            println!(
-                "frames per second      {:.0} in a batch, {:.0} one by one ({} cycles each); {} the {REAL_TIME_FPS} FPS line",
+            line!(
+            out,
+            "frames per second      {:.0} in a batch, {:.0} one by one ({} cycles each); {} the {REAL_TIME_FPS} FPS line",
                 frames.batch,
                 frames.single,
                 frames.single_cycles,
@@ -315,11 +339,11 @@ impl Report {
 }
 
 impl Accuracy {
-    fn print(&self) {
-        let show = |name: &str, correct: usize, images: usize| {
-            println!("  {name:<28} {correct:>4} of {images} = {:.2} %", 100.0 * correct as f64 / images as f64);
+    fn print(&self, out: &mut String) {
+        line!(out, "\naccuracy");
+        let mut show = |name: &str, correct: usize, images: usize| {
+            line!(out, "  {name:<28} {correct:>4} of {images} = {:.2} %", 100.0 * correct as f64 / images as f64);
         };
-        println!("\naccuracy");
         show("float", self.float, self.images);
         show("golden", self.golden, self.images);
         show("simulator", self.simulator, self.images);

@@ -25,17 +25,18 @@ pub fn run(args: &SimulateArgs) -> Result<bool> {
     for path in args.json.iter().chain(&args.trace) {
         files::check_writable(path)?;
     }
+    ensure!(args.json.is_none() || args.json != args.trace, "--json and --trace name the same file");
     let report = match (&args.gemm, &args.model, &args.data) {
         (Some(shape), _, _) => gemm(args, &config, *shape)?,
         (None, Some(model), Some(data)) => network(args, &config, model, data)?,
         _ => anyhow::bail!("one of --gemm and --model with --data is needed"),
     };
-    report.print();
     if let Some(path) = &args.json {
         let mut text = serde_json::to_string_pretty(&report)?;
         text.push('\n');
         files::write(path, text.as_bytes())?;
     }
+    files::print(&report.text())?;
     Ok(report.passed())
 }
 
@@ -186,6 +187,10 @@ fn load(args: &SimulateArgs, config: &Config, model: &Path, data: &Path) -> Resu
     let test = npz.matrix("test", float.input_len).with_context(at_data)?;
     let has_labels = npz.names().iter().any(|name| name == "labels");
     let labels = has_labels.then(|| npz.labels("labels", test.rows)).transpose().with_context(at_data)?;
+    let classes = float.output_len();
+    if let Some(label) = labels.iter().flatten().find(|&&label| !usize::try_from(label).is_ok_and(|l| l < classes)) {
+        anyhow::bail!("{}: label {label} must be in 0..{classes}, the network's outputs", data.display());
+    }
     let granularity = if args.per_tensor { Granularity::PerTensor } else { Granularity::PerChannel };
     let quantized = quantize(&float, &calibration.values, config.numerics(), granularity)
         .with_context(|| model.display().to_string())?;

@@ -2,15 +2,17 @@
 
 use crate::args::VerifyArgs;
 use crate::files;
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use testbenches::verify::{verify_case, verify_config, verify_random, Summary};
 use testbenches::{verilator, Case};
 
 pub fn run(args: &VerifyArgs) -> Result<bool> {
+    ensure!(args.save.is_dir(), "--save {} is no folder", args.save.display());
     let options = verilator::Options::new(".");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut seed = args.seed;
     let summary = if let (Some(name), Some(cases)) = (&args.config, args.cases) {
         let config = files::config(name)?;
         verify_config(&config, cases as usize, args.seed, args.stalls, args.kernel, &options, &progress)?
@@ -22,13 +24,17 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
         let case = Case::from_toml(&text).with_context(|| path.display().to_string())?;
         // A case that cannot be run is an input error, not a difference.
         case.problem().with_context(|| path.display().to_string())?;
+        seed = case.seed;
         verify_case(&case, args.kernel, &options)?
     };
-    print(&summary, args.seed);
+    let mut out = String::new();
+    print(&mut out, &summary, seed);
+    let mut saved = Ok(());
     for (index, (case, reason)) in summary.failures.iter().enumerate() {
-        report_failure(case, reason, &args.save, index)?;
+        saved = saved.and(report_failure(&mut out, case, reason, &args.save, index));
     }
-    Ok(summary.passed())
+    files::print(&out)?;
+    saved.map(|()| summary.passed())
 }
 
 /// The rate of done work, on standard error if it is a terminal.
@@ -42,24 +48,24 @@ fn progress(done: usize, all: usize) {
     }
 }
 
-fn print(summary: &Summary, seed: u64) {
-    println!("configurations            {:>14}", summary.configs);
-    println!("cases (seed {seed})            {:>14}", summary.cases);
-    println!("runs on the verilated RTL {:>14}", summary.rtl_runs);
-    println!("  of them after a reset in the middle of traffic {}", summary.resets);
-    println!("cycles simulated          {:>14}", summary.cycles);
-    println!("values compared           {:>14}   differing {}", summary.values, summary.values_differing);
-    println!("counters compared         {:>14}   differing {}", summary.counters, summary.counters_differing);
-    println!("other bytes               {:>14}   differing {}", "all", summary.others_differing);
-    println!("failed cases              {:>14}", summary.failures.len());
-    println!("{}", if summary.passed() { "PASS" } else { "FAIL" });
+fn print(out: &mut String, summary: &Summary, seed: u64) {
+    line!(out, "configurations            {:>14}", summary.configs);
+    line!(out, "cases (seed {seed})            {:>14}", summary.cases);
+    line!(out, "runs on the verilated RTL {:>14}", summary.rtl_runs);
+    line!(out, "  of them after a reset in the middle of traffic {}", summary.resets);
+    line!(out, "cycles simulated          {:>14}", summary.cycles);
+    line!(out, "values compared           {:>14}   differing {}", summary.values, summary.values_differing);
+    line!(out, "counters compared         {:>14}   differing {}", summary.counters, summary.counters_differing);
+    line!(out, "other bytes               {:>14}   differing {}", "all", summary.others_differing);
+    line!(out, "failed cases              {:>14}", summary.failures.len());
+    line!(out, "{}", if summary.passed() { "PASS" } else { "FAIL" });
 }
 
-fn report_failure(case: &Case, reason: &str, folder: &Path, index: usize) -> Result<()> {
+fn report_failure(out: &mut String, case: &Case, reason: &str, folder: &Path, index: usize) -> Result<()> {
+    line!(out, "\nfailed case {index}: {reason}");
     let text = case.to_toml()?;
     let path = folder.join(format!("failed-{}-{index}.toml", case.seed));
     files::write(&path, text.as_bytes())?;
-    println!("\nfailed case {index}: {reason}");
-    println!("  rerun it with: systole verify --case {}", path.display());
+    line!(out, "  rerun it with: systole verify --case {}", path.display());
     Ok(())
 }

@@ -205,9 +205,15 @@ fn wrong_arguments_name_the_value_and_the_limit() {
         (vec!["synthesize"], "unrecognized subcommand 'synthesize'"),
         (simulate(&[]), "--gemm"),
         (simulate(&["--gemm", "0x1x1"]), "m = \"0\" must be a whole number in 1..=1048576"),
-        (simulate(&["--gemm", "1x1x1048577"]), "n = \"1048577\" must be a whole number in 1..=1048576"),
+        (simulate(&["--gemm", "1x1x65537"]), "n = \"65537\" must be a whole number in 1..=65536"),
+        (
+            simulate(&["--gemm", "1048576x1024x1"]),
+            "number of elements of all tensors = 1074791424 must be in 1..=268435456",
+        ),
+        (simulate(&["--gemm", "1x1x1", "--rtl", "0"]), "\"0\" must be a whole number of at least 1"),
+        (simulate(&["--gemm", "1x1x1", "--json", "same", "--trace", "same"]), "--json and --trace name the same file"),
         (simulate(&["--gemm", "3x4"]), "\"3x4\" must be three sizes such as 256x256x256"),
-        (simulate(&["--gemm", "1x1025x1"]), "layer layer0: k = 1025 must be in 1..=1024"),
+        (simulate(&["--gemm", "1x1025x1"]), "k = 1025 must be in 1..=1024"),
         (simulate(&["--gemm", "1x1x1", "--stalls", "3:99"]), "percent \"99\" must be a whole number in 0..=95"),
         (simulate(&["--gemm", "1x1x1", "--stalls", "3"]), "\"3\" must be SEED:PERCENT such as 7:40"),
         (simulate(&["--gemm", "1x1x1", "--stalls", "x:3"]), "seed \"x\" must be a whole number"),
@@ -223,6 +229,8 @@ fn wrong_arguments_name_the_value_and_the_limit() {
         (vec!["verify", "--config", "tiny"], "--cases"),
         (vec!["verify", "--random-configs", "0"], "0 is not in 1..=1000000"),
         (vec!["verify", "--case", "none.toml"], "cannot read none.toml"),
+        (vec!["verify", "--case", "none.toml", "--stalls", "1:2"], "cannot be used with"),
+        (vec!["verify", "--config", "tiny", "--cases", "1", "--save", "none"], "--save none is no folder"),
     ] {
         let ran = work.run(&arguments);
         assert_eq!(ran.status, Some(2), "{arguments:?}: {ran:?}");
@@ -414,4 +422,27 @@ fn missing_and_failing_tools_are_named() {
         work.command(&["simulate", "--config", "tiny", "--gemm", "2x2x2", "--rtl", "1", "--json", "r.json"]);
     command.env("PATH", &path).env("SYSTOLE_CACHE", work.path("cache"));
     work.refuses_as(&mut command, "verilator refused the design:\n%Error: no");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let work = Work::new();
+    let mut command = work.command(&["config", "default", "--json"]);
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn what_is_no_plain_file_is_written_to_and_not_replaced() {
+    let work = Work::new();
+    work.succeeds(&["simulate", "--gemm", "2x2x2", "--config", "tiny", "--json", "/dev/null"]);
+    assert!(!Path::new("/dev/null").is_file());
+    fs::write(work.path("report.json"), "old").expect("it is writable");
+    std::os::unix::fs::symlink("report.json", work.path("link.json")).expect("it is writable");
+    work.succeeds(&["simulate", "--gemm", "2x2x2", "--config", "tiny", "--json", "link.json"]);
+    assert!(work.path("link.json").is_symlink());
+    assert!(fs::read_to_string(work.path("report.json")).expect("it was written").starts_with('{'));
 }

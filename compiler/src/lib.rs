@@ -11,4 +11,4 @@ pub mod tiling;
 
 pub use image::Region;
 pub use lower::{compile, CompileError, Compiled, Layer, LayerPlan};
-pub use tiling::{GemmShape, OuterLoop, Tiling};
+pub use tiling::{max_outputs, GemmShape, OuterLoop, Tiling};

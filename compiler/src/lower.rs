@@ -70,7 +70,6 @@ pub struct LayerPlan {
 #[derive(Clone, Debug)]
 pub struct Compiled {
     pub program: Program,
-    pub input: Region,
     pub layers: Vec<LayerPlan>,
 }
 
@@ -115,12 +114,12 @@ pub fn compile(
     }
     builder.push(Command::Finish, Vec::new());
     let memory = image.into_bytes();
-    if u32::try_from(memory.len()).is_err() {
+    if memory.len() as u64 > 1 << 32 {
         return Err(CompileError::Memory { bytes: memory.len() as u64 });
     }
     let commands = synchronize(builder.into_steps());
     spec::validate(config, &commands, memory.len())?;
-    Ok(Compiled { program: Program { commands, memory }, input: input_region, layers: plans })
+    Ok(Compiled { program: Program { commands, memory }, layers: plans })
 }
 
 fn check(config: &Config, m: usize, input: &[i32], layers: &[Layer<'_>]) -> Result<(), CompileError> {

@@ -53,7 +53,7 @@ impl Npz {
     /// A matrix of `cols` columns; dimensions after the first are taken together. Floats of 4 and 8 bytes and integers are
     /// converted to the nearest f32; every value must be finite.
     pub fn matrix(&mut self, name: &str, cols: usize) -> Result<Matrix, NpzError> {
-        let (shape, values) = self.read(name, "a float or an integer", Elements::into_floats)?;
+        let (shape, values) = self.read(name, "a float of 4 or 8 bytes or an integer", Elements::into_floats)?;
         let given_cols = shape.iter().skip(1).try_fold(1_u64, |product, &dim| product.checked_mul(dim));
         let rows = usize::try_from(shape.first().copied().unwrap_or(0)).unwrap_or(0);
         if shape.len() < 2 || rows == 0 || given_cols != u64::try_from(cols).ok() {

@@ -76,6 +76,17 @@ pub(crate) fn aligned_group_tiles(config: &Config) -> usize {
     (1..8).find(|tiles| (tiles * tile_bits).is_multiple_of(8)).unwrap_or(8)
 }
 
+/// The most outputs (n) of a layer for which a tiling surely fits, whatever its m and k.
+pub fn max_outputs(config: &Config) -> usize {
+    let g = config.geometry();
+    let held = (g.parameter_tiles() / 2).min(g.accumulator_rows());
+    if aligned_group_tiles(config) <= held {
+        usize::MAX
+    } else {
+        held * g.cols()
+    }
+}
+
 /// Group sizes whose first bit of every group falls on a byte, which fit half of the parameter buffer.
 fn group_sizes(config: &Config, n_tiles: usize) -> Vec<usize> {
     let g = config.geometry();
@@ -83,7 +94,7 @@ fn group_sizes(config: &Config, n_tiles: usize) -> Vec<usize> {
     let most = n_tiles.min(g.parameter_tiles() / 2).min(g.accumulator_rows());
     (1..=most)
         .filter(|&tiles| tiles == n_tiles || tiles.is_multiple_of(aligned))
-        // All small groups, then only the greatest few: the ones between differ little.
+        // All small groups, then powers of two and the greatest: the ones between differ little.
         .filter(|&tiles| tiles <= 8 || tiles == most || tiles.is_power_of_two())
         .collect()
 }

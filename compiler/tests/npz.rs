@@ -61,7 +61,7 @@ fn refusals_say_what_is_there() {
             "array test has the shape [360, 64]: it must be (rows, 32), of at least one row",
             "array labels has the shape [360]: it must be (5,), one label per row",
             "array test has the element type '<f4': it must be an integer",
-            "array text has the element type '<U1': it must be a float or an integer",
+            "array text has the element type '<U1': it must be a float of 4 or 8 bytes or an integer",
             "array nan holds NaN at element 0: every value must be finite",
             "array fortran is stored column by column: save numpy.ascontiguousarray of it",
             "array flat has the shape [2]: it must be (rows, 2), of at least one row",

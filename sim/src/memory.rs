@@ -121,10 +121,6 @@ impl Environment {
         self.cycle
     }
 
-    pub fn memory(&self) -> &[u8] {
-        &self.bytes
-    }
-
     pub fn into_memory(self) -> Vec<u8> {
         self.bytes
     }

@@ -61,14 +61,14 @@ impl History {
 
 /// One token counter.
 #[derive(Clone, Debug)]
-struct Counter {
+struct TokenTimes {
     /// First cycles in which tokens that are not yet popped are available.
     available: VecDeque<u64>,
     pushed: usize,
     pops: History,
 }
 
-impl Counter {
+impl TokenTimes {
     fn new() -> Self {
         Self { available: VecDeque::new(), pushed: 0, pops: History::new(TOKEN_LIMIT as usize) }
     }
@@ -102,7 +102,7 @@ struct Timing {
     queue_depth: usize,
     /// The cycle in which the last command left fetch.
     fetched: Option<u64>,
-    counters: [Counter; 6],
+    counters: [TokenTimes; 6],
     issues: [History; 3],
     load_requester_free: u64,
     load_jobs: History,
@@ -132,7 +132,7 @@ impl Timing {
             group_bits: (g.requantizer_lanes() * config.numerics().output().bits() as usize) as u64,
             queue_depth: depth,
             fetched: None,
-            counters: std::array::from_fn(|_| Counter::new()),
+            counters: std::array::from_fn(|_| TokenTimes::new()),
             issues: std::array::from_fn(|_| History::new(depth)),
             load_requester_free: 0,
             load_jobs: History::new(LOAD_JOB_DEPTH),

@@ -105,7 +105,11 @@ pub struct RawGeometry {
 
 /// `accumulator_bits = "auto"`, a width that holds every sum, or `{ wrapping = WIDTH }` for a narrower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "accumulator_bits must be \"auto\", a number of bits, or { wrapping = BITS }"
+)]
 pub enum AccumulatorBits {
     Named(Auto),
     Exact(u32),
@@ -128,7 +132,7 @@ const MAX_PARAMETER_ROWS: usize = 1 << 16;
 impl Config {
     /// Reads and validates a TOML text.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError::Parse(e.to_string().trim().to_owned()))?;
+        let raw: RawConfig = toml::from_str(text).map_err(|e| ConfigError::Parse(toml_error(text, &e)))?;
         Self::try_from(raw)
     }
 
@@ -269,6 +273,15 @@ fn exact_accumulator_bits(activation: Format, weight: Format, max_k: u32, bias_b
     let least = corners.into_iter().fold(0, i128::min) * i128::from(max_k) + i128::from(bias.min());
     let greatest = corners.into_iter().fold(0, i128::max) * i128::from(max_k) + i128::from(bias.max());
     signed_bits_for(least, greatest)
+}
+
+/// A TOML error in one line: where, and what.
+pub fn toml_error(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
 }
 
 fn in_range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {

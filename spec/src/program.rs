@@ -91,7 +91,8 @@ impl Fields<'_> {
         let from = u64::from(address);
         let last = from + (n - 1) * u64::from(stride);
         let to = (last + (u64::from(start_bit) + bits).div_ceil(8)).next_multiple_of(bus);
-        let size = self.memory_bytes;
+        // Addresses have 32 bits, however large the memory is.
+        let size = self.memory_bytes.min(1 << 32);
         if to > size {
             return Err(ProgramError::Outside { index: self.index, what: "memory", from, to, size, unit: "bytes" });
         }

@@ -79,8 +79,15 @@ impl LayerData {
 }
 
 impl Case {
+    /// The greatest m.
+    pub const MAX_ROWS: usize = 1 << 20;
+    /// The greatest k and n; `max_k` may set a lower one for k.
+    pub const MAX_WIDTH: usize = 1 << 16;
+    /// The most elements of a case's operands and outputs together: about 1 GB as they are held.
+    pub const MAX_ELEMENTS: u64 = 1 << 28;
+
     pub fn from_toml(text: &str) -> Result<Self, CaseError> {
-        toml::from_str(text).map_err(|e| CaseError::Parse(e.to_string().trim().to_owned()))
+        toml::from_str(text).map_err(|e| CaseError::Parse(spec::config::toml_error(text, &e)))
     }
 
     pub fn to_toml(&self) -> Result<String, CaseError> {
@@ -97,11 +104,18 @@ impl Case {
         range("stall_percent", self.stall_percent.into(), 0, Stalls::MAX_PERCENT.into())?;
         range("latency", self.latency, 1, 100_000)?;
         range("number of widths", self.widths.len() as u64, 2, 64)?;
-        range("m", self.m as u64, 1, 1 << 20)?;
-        for &width in &self.widths {
-            range("width", width as u64, 1, 1 << 16)?;
-        }
+        range("m", self.m as u64, 1, Self::MAX_ROWS as u64)?;
+        range("reset_after", self.reset_after, 0, 1_000_000)?;
         let numerics = config.numerics();
+        let (last, inner) = (self.widths.len() - 1, numerics.max_k().into());
+        for (index, &width) in self.widths.iter().enumerate() {
+            // Every width but the last is the k of a layer.
+            let (property, max) = if index < last { ("k", inner) } else { ("n", Self::MAX_WIDTH as u64) };
+            range(property, width as u64, 1, max)?;
+        }
+        let tensors = self.widths.iter().map(|&width| self.m as u64 * width as u64);
+        let weights = self.widths.windows(2).map(|pair| pair[0] as u64 * pair[1] as u64);
+        range("number of elements of all tensors", tensors.chain(weights).sum(), 1, Self::MAX_ELEMENTS)?;
         let mut random = Random::new(self.seed);
         let mut elements = |n: usize, format| (0..n).map(|_| self.data.element(&mut random, format)).collect();
         let input: Vec<i32> = elements(self.m * self.widths[0], numerics.activation());
@@ -143,7 +157,8 @@ impl Problem {
         Environment::new(&self.config, program.commands.clone(), program.memory.clone(), self.latency, self.stalls)
     }
 
-    /// The memory after a run by golden's naive definition: every byte, not only the outputs.
+    /// The memory after a run by golden's naive definition (from 2^22 MACs on by its fast form, which tests prove equal): every
+    /// byte, not only the outputs.
     pub fn golden_memory(&self) -> Result<Vec<u8>, CaseError> {
         let mut memory = self.compiled.program.memory.clone();
         let mut activations = self.input.clone();

@@ -38,7 +38,7 @@ impl fmt::Display for Difference {
                 write!(f, "{layer}[{row}, {col}]: expected {expected}, got {actual}")
             }
             Self::Byte { address, expected, actual } => {
-                write!(f, "memory byte {address:#x} outside every output: expected {expected:#04x}, got {actual:#04x}")
+                write!(f, "memory byte {address:#x}, no output value: expected {expected:#04x}, got {actual:#04x}")
             }
             Self::Counter { counter, expected, actual } => {
                 write!(f, "counter {}: expected {expected}, got {actual}", counter.name())

@@ -69,7 +69,7 @@ pub fn run_pins(
     reset(pins)?;
     if let Some(cycles) = interrupt {
         let mut broken_off = environment.clone();
-        for _ in 0..cycles {
+        while broken_off.cycle() < cycles && !broken_off.is_done() {
             let inputs = broken_off.drive();
             let (outputs, _) = pins.cycle(&inputs, false, STATUS_CODES)?;
             broken_off.step(&inputs, &outputs);

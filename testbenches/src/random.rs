@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::data::{Data, Random};
 use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics};
-use spec::Rounding;
+use spec::{Config, Rounding};
 
 /// A random configuration: rows and cols 1..=12, widths 1..=16, 0..=2 multiplier stages, buses of 32 to 128 bits.
 pub fn config(random: &mut Random) -> RawConfig {
@@ -68,7 +68,10 @@ pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
         && config.numerics.output_signed == config.numerics.activation_signed;
     let n_layers = if chained { random.between(1, 3) } else { 1 };
     let max_k = config.numerics.max_k as usize;
-    let widths = (0..=n_layers).map(|_| size(random).min(max_k)).collect();
+    // Small buffers may not hold the tiles of every width.
+    let max_n = Config::try_from(config.clone()).map_or(max_k, |config| compiler::max_outputs(&config));
+    let widths =
+        (0..=n_layers).map(|index| size(random).min(max_k).min(if index == 0 { max_k } else { max_n })).collect();
     Case {
         m,
         widths,

@@ -103,11 +103,6 @@ pub struct RtlInstance<'a> {
 }
 
 impl RtlInstance<'_> {
-    /// The model itself, for traces.
-    pub fn model_mut(&mut self) -> &mut Instance {
-        &mut self.model
-    }
-
     fn flag(&self, port: PortHandle) -> Result<bool, VerilatorError> {
         Ok(self.model.get(port)? != 0)
     }

@@ -98,7 +98,7 @@ pub struct Summary {
     pub others_differing: u64,
     /// Cases that differ or that an engine could not run, with the reason.
     pub failures: Vec<(Case, String)>,
-    /// Runs on the verilated RTL, and how many of them were broken off by a reset first.
+    /// Runs on the verilated RTL, and how many cases were broken off by a reset before their end and run again.
     pub rtl_runs: usize,
     pub resets: usize,
 }
@@ -114,7 +114,8 @@ impl Summary {
         match result {
             Ok(report) => {
                 self.cycles += report.cycles;
-                self.resets += usize::from(case.reset_after > 0);
+                // Later, there was no traffic any more.
+                self.resets += usize::from((1..report.cycles).contains(&case.reset_after));
                 for comparison in &report.comparisons {
                     self.values += comparison.values;
                     self.values_differing += comparison.values_differing;

@@ -84,7 +84,7 @@ fn every_byte_outside_the_outputs_counts() {
     for byte in outside {
         let comparison = compared.with(|outcome| outcome.memory[byte] ^= 0x10);
         assert_eq!((comparison.values_differing, comparison.others_differing), (0, 1), "byte {byte}");
-        assert!(texts(&comparison)[0].starts_with(&format!("memory byte {byte:#x} outside every output: ")));
+        assert!(texts(&comparison)[0].starts_with(&format!("memory byte {byte:#x}, no output value: ")));
     }
 }
 

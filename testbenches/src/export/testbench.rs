@@ -15,7 +15,7 @@ pub struct Testbench {
     pub expected: String,
 }
 
-/// Writes the testbench of a problem. Expected bytes are golden's, the expected number of cycles is the simulator's.
+/// Writes the testbench of a problem. Expected bytes are golden's, the expected number of cycles is the simulator's closed form.
 pub fn testbench(problem: &Problem) -> Result<Testbench, CaseError> {
     let program = &problem.compiled.program;
     let predicted = sim::predict(&problem.config, &program.commands, problem.latency).cycles;
