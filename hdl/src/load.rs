@@ -6,7 +6,7 @@ use crate::prelude::*;
 use crate::unpack_words::UnpackWords;
 use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::write_rows::WriteRows;
-use spec::Config;
+use spec::{Config, Counter};
 
 /// The load engine: takes commands, requests their bursts, and writes what is read to the buffers, row by row.
 ///
@@ -69,6 +69,7 @@ pub struct Load {
 
 impl Load {
     pub fn new(config: &Config) -> Load {
+        let [_, load, unpack, _, _] = Counter::GROUPS;
         let g = config.geometry();
         let bus_bits = g.bus_bits();
         Load {
@@ -101,8 +102,8 @@ impl Load {
             row_bank_out: WireOut::new(index_bits(g.requantizer_lanes())),
             row_data_out: WireOut::new(row_bits(config)),
             idle_out: WireOut::new(1),
-            load_events_out: WireOut::new(7),
-            unpack_events_out: WireOut::new(3),
+            load_events_out: WireOut::new(load.len()),
+            unpack_events_out: WireOut::new(unpack.len()),
             read_beat_out: WireOut::new(1),
             activation_bits_out: WireOut::new(bits_for(bus_bits)),
             weight_bits_out: WireOut::new(bits_for(bus_bits)),
@@ -111,7 +112,7 @@ impl Load {
             dispatch: Dispatch::new(bus_bits, LoadFields::job_ranges(bus_bits)),
             unpack_words: UnpackWords::new(bus_bits),
             write_rows: WriteRows::new(config),
-            load_events: Pack::new(7, 1),
+            load_events: Pack::new(load.len(), 1),
             unpack_events: Pack::new(3, 1),
             requesting: WireLocal::new(1),
             unpacking: WireLocal::new(1),

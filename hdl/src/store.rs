@@ -9,7 +9,7 @@ use crate::widths::{
     accumulator_row_bits, bits, group_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH,
 };
 use crate::{Queue, Requantizer};
-use spec::Config;
+use spec::{Config, Counter};
 
 /// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory.
 ///
@@ -80,6 +80,7 @@ pub struct Store {
 
 impl Store {
     pub fn new(config: &Config) -> Store {
+        let [_, _, _, store, pack] = Counter::GROUPS;
         let (g, n) = (config.geometry(), config.numerics());
         let bus_bits = g.bus_bits();
         let n_lanes = g.requantizer_lanes();
@@ -116,8 +117,8 @@ impl Store {
             write_data_strobe_out: WireOut::new(g.bus_bytes()),
             write_response_valid_in: WireIn::new(1),
             idle_out: WireOut::new(1),
-            store_events_out: WireOut::new(9),
-            pack_events_out: WireOut::new(4),
+            store_events_out: WireOut::new(store.len()),
+            pack_events_out: WireOut::new(pack.len()),
             write_beat_out: WireOut::new(1),
             output_bits_out: WireOut::new(bits_for(bus_bits)),
             dispatch: Dispatch::new(bus_bits, StoreFields::job_ranges(bus_bits)),
@@ -129,7 +130,7 @@ impl Store {
             pack_rows: PackRows::new(config),
             ack_pending: Register::new(1),
             outstanding: Register::new(ADDRESS_BITS),
-            store_events: Pack::new(9, 1),
+            store_events: Pack::new(store.len(), 1),
             pack_events: Pack::new(4, 1),
             reading: WireLocal::new(1),
             requesting: WireLocal::new(1),
