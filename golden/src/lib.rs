@@ -9,12 +9,14 @@ pub mod matmul;
 pub mod psum;
 pub mod requantize;
 pub mod shift_round;
+pub mod stochastic;
 pub mod weight_tile;
 
 pub use error::GoldenError;
 pub use layer::{fold_zero_point, layer, layer_fast};
 pub use matmul::{matmul, matmul_fast, Shape};
 pub use psum::Psum;
-pub use requantize::{Bounds, Channel, Requantizer};
-pub use shift_round::shift_round;
+pub use requantize::{Bounds, Channel, Requantizer, RowStream};
+pub use shift_round::{divide_round, round_f64, shift_round, shift_stochastic};
+pub use stochastic::{Permutation, Stream};
 pub use weight_tile::WeightTile;
