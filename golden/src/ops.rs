@@ -89,14 +89,14 @@ impl Conv2d {
             return Err(GoldenError::Shape { operator: "convolution", rule });
         }
         let mut output = [0; 2];
-        for axis in 0..2 {
+        for (axis, size) in output.iter_mut().enumerate() {
             let reach = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
             let padded = self.input[axis] + self.pad_before[axis] + self.pad_after[axis];
             if reach > padded {
                 let rule = format!("the kernel reaches over {reach} positions of a padded input of {padded}");
                 return Err(GoldenError::Shape { operator: "convolution", rule });
             }
-            output[axis] = (padded - reach) / self.stride[axis] + 1;
+            *size = (padded - reach) / self.stride[axis] + 1;
         }
         Ok(output)
     }
