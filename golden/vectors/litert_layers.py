@@ -44,11 +44,11 @@ class Draw:
 
 def small_shape(kind, draw):
     if kind == "fc":
-        shape = {"m": draw.between(2, 5), "channels": draw.between(3, 20), "n": draw.between(2, 9)}
+        shape = {"m": draw.between(3, 8), "channels": draw.between(3, 20), "n": draw.between(3, 9)}
         return shape | {"height": 1, "width": 1}
-    shape = {"m": 1, "height": draw.between(3, 5), "width": draw.between(3, 5), "channels": draw.between(1, 3)}
+    shape = {"m": 1, "height": draw.between(3, 6), "width": draw.between(3, 6), "channels": draw.between(1, 4)}
     multiplier = draw.between(1, 2) if draw.below(2) else 4
-    shape["n"] = draw.between(2, 6) if kind == "conv" else shape["channels"] * multiplier
+    shape["n"] = draw.between(2, 8) if kind == "conv" else shape["channels"] * multiplier
     return shape | {
         "kernel_height": draw.between(1, 3),
         "kernel_width": draw.between(1, 3),
@@ -86,9 +86,9 @@ def parameters(kind, shape, index, draw):
     tie = index % 2 == 0
     layer = {"kernel_height": 1, "kernel_width": 1, "stride": 1, "same": 0, "dilation": 1} | shape(kind, draw)
     layer |= {"kind": KINDS.index(kind), "per_channel": index // 2 % 2}
-    # A dilated kernel with stride 1 that fits the smallest input.
-    if kind != "fc" and layer["stride"] == 1 and layer["same"] and index % 5 == 0:
-        layer["dilation"] = 2
+    # The peers take a dilated kernel only with stride 1; padding makes it fit the smallest input.
+    if kind != "fc" and index % 5 == 1:
+        layer |= {"stride": 1, "same": 1, "dilation": 2}
     layer["act"] = draw.below(4) if index % 3 == 0 else 0
     layer["zx"] = 2 * draw.between(-30, 29) + 1 if tie else 2 * draw.between(-64, 63) + 1
     layer["zy"] = (2 * draw.between(-64, 63) + 1) if index % 7 == 0 else 2 * draw.between(-16, 15) + 1
