@@ -110,9 +110,10 @@ def neighbours():
                 result[scheme][f"first {rule}"] = plain(lambda a, s, r=rule, t=second: fixed(a, s, r, t))
             if rule != second:
                 result[scheme][f"second {rule}"] = plain(lambda a, s, r=rule: fixed(a, s, "up", r))
-        result[scheme]["multiplier floor"] = plain(
-            lambda a, s, t=second: fixed(a, s, "up", t, lambda real: multiplier(real, "floor"))
-        )
+        for rule in ("floor", "even", "down"):
+            result[scheme][f"multiplier {rule}"] = plain(
+                lambda a, s, t=second, r=rule: fixed(a, s, "up", t, lambda real: multiplier(real, r))
+            )
         result[scheme]["multiplier of the float32 scale"] = plain(
             lambda a, s, t=second: fixed(a, s, "up", t, lambda real: multiplier(np.float32(real)))
         )

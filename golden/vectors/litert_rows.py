@@ -59,6 +59,9 @@ def groups(seed):
     add("order", ODD, ODD, -9, "none", 4, [2.0 ** -(n + 1) for n in N_SHIFTS])
     # sx sw = (1 - 2^-34) 2^-n: the mantissa of the multiplier rounds to 2^31 and must be halved.
     add("renormalize", 1 - 2.0**-17, 1, 11, "none", 4, [(1 + 2.0**-17) * 2.0 ** -(n + 1) for n in N_SHIFTS])
+    # sx sw is an odd number of 32 bits, 1 modulo 4: a tie for the multiplier, whose even neighbour is below.
+    scales = [((1 << 16) + 1 + 388 * n) * 2.0 ** (-16 - n) for n in N_SHIFTS]
+    add("multiplier tie", ((1 << 15) + 1) * 2.0**-16, 1, -3, "none", 4, scales)
     stream = words(seed, 6 * (2 + len(N_SHIFTS)))
     for i, z in enumerate((-5, 9, 33, -77, 101, -1)):
         part = stream[i * (2 + len(N_SHIFTS)) :]
