@@ -2,15 +2,15 @@
 
 Writes three files, unless a value is not explained. `y` has one column for each set of kernels or scheme, named in
 `columns` of the note, which also has the counts that each wrong pairing differs in.
-  litert-requant  rows (acc, y): the requantizer alone. The first scale_rows[0] rows have scale 0, and so on; a scale has
-                  sw, its layer (sx, sy, zy, lo, hi), and the multiplier (m, e) that the model derives
+  litert-requant  rows (acc, y): the requantizer alone. The first scale_rows[0] rows have scale 0, and so on; a scale
+                  has sw, its layer (sx, sy, zy, lo, hi), and the multiplier (m, e) that the model derives
   litert-layers   layers stored in full, with the outputs of each set of kernels; litert_layers.py has the columns
   litert-large    layers whose data litert_layers.py gives by a formula, with digests of the outputs by kind of layer
 
 Which kernels round how, on this processor (checked here on every value, exit code 1 otherwise):
   reference  FULLY_CONNECTED F64Away; CONV_2D and DEPTHWISE_CONV_2D FixedDouble
-  optimized  FixedDoubleUp (delegates off), except the last n mod 8 channels of DEPTHWISE_CONV_2D, which its scalar
-             remainder loop computes: FixedDouble
+  optimized  FixedDoubleUp (delegates off), except the last n mod 8 channels of DEPTHWISE_CONV_2D: FixedDouble. Found
+             by trial over n, kernels, strides and depth multipliers; eight lanes and a scalar remainder would explain it
   default    F32Even (XNNPACK)
   micro      FixedDouble
 The scale is sx sw / sy, left to right, of float64 for all but F32Even, which has float32 throughout. All scales are

@@ -15,8 +15,8 @@ pub const KERNELS: [(&str, Profile); 4] = [
     ("default", Profile::TfliteXnnpack),
     ("micro", Profile::TfliteMicro),
 ];
-/// LiteRT's optimised depthwise kernel computes this many channels at once; the channels that remain go through scalar
-/// code, which rounds as TFLite-Micro does.
+/// LiteRT's optimised depthwise kernel rounds by `FixedDoubleUp` in whole groups of so many channels only; the channels
+/// that remain round as TFLite-Micro does.
 const SIMD_CHANNELS: usize = 8;
 
 pub struct Layer {
