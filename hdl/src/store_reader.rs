@@ -49,6 +49,8 @@ pub struct StoreReader {
     low: RegisterEnabled,
     high: RegisterEnabled,
     push_second: RegisterEnabled,
+    low_field: WireLocal,
+    high_field: WireLocal,
     read: WireLocal,
     in_last_tile: WireLocal,
     tile_end: WireLocal,
@@ -56,6 +58,9 @@ pub struct StoreReader {
     job_end: WireLocal,
     credits: Const,
     last_column_group: Const,
+    // One of the two is 1: how bounds are extended.
+    _n_signed: usize,
+    _n_unsigned: usize,
 }
 
 impl StoreReader {
@@ -64,6 +69,7 @@ impl StoreReader {
         let addr = index_bits(g.accumulator_rows());
         let parameter_addr = index_bits(g.parameter_rows());
         let group = index_bits(g.column_groups());
+        let output = config.numerics().output();
         let bound = bits(config.numerics().bound().bits());
         let credits = bits_for(STORE_QUEUE_DEPTH);
         StoreReader {
@@ -99,6 +105,8 @@ impl StoreReader {
             low: RegisterEnabled::new(bound),
             high: RegisterEnabled::new(bound),
             push_second: RegisterEnabled::new(1),
+            low_field: WireLocal::new(bits(output.bits())),
+            high_field: WireLocal::new(bits(output.bits())),
             read: WireLocal::new(1),
             in_last_tile: WireLocal::new(1),
             tile_end: WireLocal::new(1),
@@ -106,6 +114,8 @@ impl StoreReader {
             job_end: WireLocal::new(1),
             credits: Const::new(STORE_QUEUE_DEPTH as u128, credits), // widening
             last_column_group: Const::new(g.column_groups() as u128 - 1, group), // widening
+            _n_signed: usize::from(output.is_signed()),
+            _n_unsigned: usize::from(!output.is_signed()),
         }
     }
 }
@@ -147,9 +157,17 @@ impl Logic for StoreReader {
         self.half.enable_in.next = self.start_in.val();
         self.half.d_in.next = self.fields.half_out.val();
         self.low.enable_in.next = self.start_in.val();
-        self.low.d_in.next = self.fields.low_out.val();
+        self.low_field.next = self.fields.low_out.val();
+        self.high_field.next = self.fields.high_out.val();
+        for _i in 0..self._n_signed {
+            self.low.d_in.next = signed_cast(self.low_field.val());
+            self.high.d_in.next = signed_cast(self.high_field.val());
+        }
+        for _i in 0..self._n_unsigned {
+            self.low.d_in.next = self.low_field.val();
+            self.high.d_in.next = self.high_field.val();
+        }
         self.high.enable_in.next = self.start_in.val();
-        self.high.d_in.next = self.fields.high_out.val();
         self.push_second.enable_in.next = self.start_in.val();
         self.push_second.d_in.next = self.fields.push_second_out.val();
 

@@ -13,8 +13,8 @@ pub const COMMAND_BITS: usize = spec::command::COMMAND_BITS;
 pub const START_BIT_BITS: usize = 3;
 /// The field with the number of groups in the last tile.
 pub const LAST_GROUP_BITS: usize = 7;
-/// The clamp bounds in a command; of each, one bit more than the output's matters.
-pub const BOUND_BITS: usize = 32;
+/// The clamp bounds in a command; of each, the output's bits matter.
+pub const BOUND_BITS: usize = 16;
 /// Jobs between issue and the words of a channel.
 pub const JOB_QUEUE_DEPTH: usize = 4;
 /// Groups between the requantizer and the write channel.

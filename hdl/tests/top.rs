@@ -285,8 +285,9 @@ fn round(config: &Config, is_first: bool) -> [Command; 7] {
             last_groups: g.column_groups() as u8,
             parameter_row: 0,
             row_bits: output_row_bits(config) as u32,
-            low: n.output().min() as i32,
-            high: n.output().max() as i32,
+            low: n.output().encode(n.output().min()) as u16,
+            high: n.output().encode(n.output().max()) as u16,
+            index: 0,
         }),
     ]
 }
