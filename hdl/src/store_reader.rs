@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
-use crate::widths::{bits, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
+use crate::widths::{bits, n_stochastic, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
 use spec::Config;
 
 /// Walks the groups of a store command: groups of a tile, tiles, rows. One group a cycle, while the store queue has
@@ -13,6 +13,8 @@ use spec::Config;
 ///    group
 ///    read in the cycle before, whose data arrive with them.
 /// 3. `push_second_out`: the group read is the last of a command that asks for this push.
+///
+/// 4. `row_end_out`, only there with stochastic rounding: the group read is the last of a row.
 ///
 /// Room is counted in credits: a read takes one, `group_taken_in` gives it back.
 #[derive(LogicBlock)]
@@ -31,6 +33,7 @@ pub struct StoreReader {
     pub low_out: WireOut,
     pub high_out: WireOut,
     pub push_second_out: WireOut,
+    pub row_end_out: Vec<WireOut>,
     fields: StoreFields,
     active: Register,
     credits_used: Register,
@@ -61,6 +64,7 @@ pub struct StoreReader {
     // One of the two is 1: how bounds are extended.
     _n_signed: usize,
     _n_unsigned: usize,
+    _n_stochastic: usize,
 }
 
 impl StoreReader {
@@ -87,6 +91,7 @@ impl StoreReader {
             low_out: WireOut::new(bound),
             high_out: WireOut::new(bound),
             push_second_out: WireOut::new(1),
+            row_end_out: WireOut::vec(n_stochastic(config), 1),
             fields: StoreFields::new(g.bus_bits()),
             active: Register::new(1),
             credits_used: Register::new(credits),
@@ -116,6 +121,7 @@ impl StoreReader {
             last_column_group: Const::new(g.column_groups() as u128 - 1, group), // widening
             _n_signed: usize::from(output.is_signed()),
             _n_unsigned: usize::from(!output.is_signed()),
+            _n_stochastic: n_stochastic(config),
         }
     }
 }
@@ -218,6 +224,9 @@ impl Logic for StoreReader {
         self.low_out.next = self.low.d_out.val();
         self.high_out.next = self.high.d_out.val();
         self.push_second_out.next = self.job_end.val() & self.push_second.d_out.val();
+        for i in 0..self._n_stochastic {
+            self.row_end_out[i].next = self.row_end.val();
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use hdl::unpack_words::UnpackWords;
 use hdl::write_rows::WriteRows;
 use hdl::{Load, ParameterBuffer, Requantizer, RequantizerLane, Store};
 use spec::config::RawRounding;
-use spec::{Command, Config, LoadTarget, Round, Tokens};
+use spec::{Command, Config, LoadTarget, MachineScheme, Round, Tokens};
 
 fn tokens(random: &mut Random) -> Tokens {
     let mut flag = || random.below(4) == 0;
@@ -255,11 +255,27 @@ fn blocks_of_store_agree_with_icarus() {
     }
 }
 
+/// Every scheme with a rule that looks at everything and with random bits, and every rule.
 #[test]
-fn every_rounding_agrees_with_icarus() {
-    for round in Round::ALL {
+fn every_lane_agrees_with_icarus() {
+    let up = RawRounding::Named(Round::HalfTowardPositive);
+    let even = RawRounding::Named(Round::HalfToEven);
+    let random = RawRounding::Stochastic { stochastic: 10 };
+    let single = |round| (MachineScheme::FixedSingle, 12, RawRounding::Named(round));
+    let lanes = [
+        (MachineScheme::FixedSingle, 12, random),
+        (MachineScheme::FixedDouble, 12, even),
+        (MachineScheme::FixedDouble, 12, random),
+        (MachineScheme::FixedDouble, 32, even),
+        (MachineScheme::FixedDouble, 1, even),
+        (MachineScheme::FixedDoubleUp, 12, up),
+        (MachineScheme::Pow2, 0, even),
+        (MachineScheme::Pow2, 0, random),
+    ];
+    for (scheme, multiplier_bits, rounding) in lanes.into_iter().chain(Round::ALL.map(single)) {
         let mut raw = spec::RawConfig::from(&tiny());
-        raw.numerics.rounding = RawRounding::Named(round);
+        (raw.numerics.scheme, raw.numerics.rounding) = (scheme, rounding);
+        raw.numerics.multiplier_bits = multiplier_bits;
         let config = Config::try_from(raw).expect("a valid configuration");
         agrees_with_icarus("requantizer_lane", RequantizerLane::new(config.numerics()), 200, 1, |_, _, value| value);
     }

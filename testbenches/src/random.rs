@@ -49,10 +49,13 @@ pub fn config(random: &mut Random) -> RawConfig {
     RawConfig { name: "random".to_owned(), numerics, geometry }
 }
 
-/// A scheme with a rounding it allows.
+/// A scheme with a rounding it allows: each of the ten rules, or 1..=32 random bits.
 fn rounding(random: &mut Random) -> (MachineScheme, RawRounding) {
     let scheme = random.pick(&MachineScheme::ALL);
-    let rounding = RawRounding::Named(random.pick(&Round::ALL));
+    let rounding = match random.below(4) {
+        0 => RawRounding::Stochastic { stochastic: random.between(1, 32) as u32 },
+        _ => RawRounding::Named(random.pick(&Round::ALL)),
+    };
     let up = RawRounding::Named(Round::HalfTowardPositive);
     match scheme {
         // Its name with this rounding.
