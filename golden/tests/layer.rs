@@ -40,7 +40,7 @@ fn a_narrow_accumulator_wraps_whatever_the_order() {
 fn shapes_and_values_are_checked() {
     let numerics = default();
     let check = |shape, activations: &[i32], weights: &[i32]| {
-        layer(&numerics, shape, activations, weights, &[IDENTITY], &Bounds::full(&numerics))
+        layer(&numerics, shape, activations, weights, &[IDENTITY], &Bounds::full(&numerics), None)
             .expect_err("refused")
             .to_string()
     };
@@ -55,7 +55,7 @@ fn shapes_and_values_are_checked() {
     assert_eq!(check(one, &[1], &[-129]), "weights[0][0] = -129 is out of range: it must be in -128..=127");
     assert_eq!(check(Shape { n: 2, ..one }, &[1], &[1, 1]), "channels has 1 elements, but the shape asks for 2");
     let wide = Channel { shift: 64, ..IDENTITY };
-    let error = layer(&numerics, one, &[1], &[1], &[wide], &Bounds::full(&numerics)).expect_err("refused");
+    let error = layer(&numerics, one, &[1], &[1], &[wide], &Bounds::full(&numerics), None).expect_err("refused");
     assert_eq!(error.to_string(), "channel 0: shift = 64 is out of range: it must be in 0..=63");
 }
 
@@ -101,14 +101,14 @@ proptest! {
         let channels: Vec<Channel> = (0..shape.n as u32)
             .map(|c| Channel {
                 bias: numerics.bias().wrap(bias ^ i64::from(c)),
-                multiplier: numerics.multiplier().wrap(i64::from(multiplier.rotate_left(c))) as u32,
+                multiplier: numerics.multiplier().map_or(1, |f| f.wrap(i64::from(multiplier.rotate_left(c))) as u32),
                 shift: numerics.shift().wrap(i64::from(shift.rotate_left(c))) as u32,
                 zero_point: numerics.bound().wrap(zero_point.rotate_left(c)),
             })
             .collect();
         let bounds = Bounds::full(&numerics);
-        let naive = layer(&numerics, shape, &activations, &weights, &channels, &bounds).expect("in range");
-        let fast = layer_fast(&numerics, shape, &activations, &weights, &channels, &bounds).expect("in range");
+        let naive = layer(&numerics, shape, &activations, &weights, &channels, &bounds, None).expect("in range");
+        let fast = layer_fast(&numerics, shape, &activations, &weights, &channels, &bounds, None).expect("in range");
         prop_assert_eq!(fast, naive);
     }
 

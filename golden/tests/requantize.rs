@@ -5,15 +5,15 @@ mod common;
 use common::{any_numerics, raw, value_of};
 use golden::{Bounds, Channel, GoldenError, Requantizer};
 use proptest::prelude::*;
-use spec::config::AccumulatorBits;
-use spec::{Format, Numerics, Rounding};
+use spec::config::{AccumulatorBits, RawRounding};
+use spec::{Format, Numerics, Round};
 
-fn numerics(accumulator_bits: AccumulatorBits, rounding: Rounding) -> Numerics {
+fn numerics(accumulator_bits: AccumulatorBits, round: Round) -> Numerics {
     let int8 = Format::new(8, true);
     let mut raw = raw(int8, int8, int8);
     raw.accumulator_bits = accumulator_bits;
     raw.multiplier_bits = 32;
-    raw.rounding = rounding;
+    raw.rounding = RawRounding::Named(round);
     Numerics::try_from(raw).expect("legal")
 }
 
@@ -23,45 +23,45 @@ const FULL: Bounds = Bounds { low: -128, high: 127 };
 fn a_worked_example_in_each_rounding() {
     // (-7 + 2) * 3 / 2 = -7.5; + 10.
     let channel = Channel { bias: 2, multiplier: 3, shift: 1, zero_point: 10 };
-    for (rounding, expected) in Rounding::ALL.into_iter().zip([2, 3, 2, 2]) {
-        let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), rounding));
-        assert_eq!(requantizer.requantize(-7, &channel, &FULL), expected, "{}", rounding.name());
+    for (round, expected) in Round::ALL.into_iter().zip([2, 3, 3, 2, 3, 2, 3, 2, 3, 2]) {
+        let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), round));
+        assert_eq!(requantizer.requantize(-7, &channel, &FULL, 0), expected, "{}", round.name());
     }
     // (-5 + 2) * 3 / 2 = -4.5: the even neighbour is the upper one.
-    for (rounding, expected) in Rounding::ALL.into_iter().zip([5, 6, 5, 6]) {
-        let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), rounding));
-        assert_eq!(requantizer.requantize(-5, &channel, &FULL), expected, "{}", rounding.name());
+    for (round, expected) in Round::ALL.into_iter().zip([5, 6, 6, 5, 5, 6, 6, 5, 6, 5]) {
+        let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), round));
+        assert_eq!(requantizer.requantize(-5, &channel, &FULL, 0), expected, "{}", round.name());
     }
 }
 
 #[test]
 fn the_sum_with_the_bias_wraps_at_the_accumulator_and_the_result_saturates() {
-    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Wrapping { wrapping: 8 }, Rounding::HalfUp));
+    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Wrapping { wrapping: 8 }, Round::HalfTowardPositive));
     let unit = Channel { bias: 1, multiplier: 1, shift: 0, zero_point: 0 };
-    assert_eq!(requantizer.requantize(127, &unit, &FULL), -128);
-    assert_eq!(requantizer.requantize(127 + 256, &unit, &FULL), -128);
+    assert_eq!(requantizer.requantize(127, &unit, &FULL, 0), -128);
+    assert_eq!(requantizer.requantize(127 + 256, &unit, &FULL, 0), -128);
     let double = Channel { bias: 0, multiplier: 2, shift: 0, zero_point: 0 };
-    assert_eq!(requantizer.requantize(127, &double, &FULL), 127);
-    assert_eq!(requantizer.requantize(-128, &double, &FULL), -128);
+    assert_eq!(requantizer.requantize(127, &double, &FULL, 0), 127);
+    assert_eq!(requantizer.requantize(-128, &double, &FULL, 0), -128);
 }
 
 #[test]
 fn the_zero_point_is_added_after_rounding() {
     // 1 / 2 is a tie; half-even rounds it to 0, and 0 + 1 = 1. Rounding 1.5 would give 2.
-    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), Rounding::HalfEven));
+    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), Round::HalfToEven));
     let channel = Channel { bias: 0, multiplier: 1, shift: 1, zero_point: 1 };
-    assert_eq!(requantizer.requantize(1, &channel, &FULL), 1);
+    assert_eq!(requantizer.requantize(1, &channel, &FULL, 0), 1);
 }
 
 #[test]
 fn the_widest_product_is_exact() {
-    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), Rounding::HalfUp));
+    let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), Round::HalfTowardPositive));
     let channel = Channel { bias: 0, multiplier: u32::MAX, shift: 63, zero_point: 0 };
     let bounds = Bounds { low: i64::MIN, high: i64::MAX };
     // -2^62 (2^32 - 1) / 2^63 = -(2^31 - 1/2), a tie that rounds up.
-    assert_eq!(requantizer.requantize(-(1 << 62), &channel, &bounds), -(1 << 31) + 1);
+    assert_eq!(requantizer.requantize(-(1 << 62), &channel, &bounds, 0), -(1 << 31) + 1);
     // (2^62 - 1)(2^32 - 1) / 2^63 = 2^31 - 1/2 - 2^-31 + 2^-63, just below the tie.
-    assert_eq!(requantizer.requantize((1 << 62) - 1, &channel, &bounds), (1 << 31) - 1);
+    assert_eq!(requantizer.requantize((1 << 62) - 1, &channel, &bounds, 0), (1 << 31) - 1);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn row(numerics: &Numerics) -> impl Strategy<Value = (Vec<Channel>, Vec<i64>, Bo
     let accumulator = numerics.accumulator();
     let (multiplier_bits, shift_max) = (numerics.multiplier_bits(), numerics.shift().max());
     let multiplier = prop_oneof![
-        value_of(numerics.multiplier()),
+        value_of(numerics.multiplier().expect("every scheme here has one")),
         // A power of two below the shift's makes every odd multiple a tie.
         (0..multiplier_bits).prop_map(|bit| 1_i64 << bit),
     ];
@@ -145,14 +145,14 @@ proptest! {
         let naive: Vec<i32> = acc
             .iter()
             .zip(&channels)
-            .map(|(&acc, channel)| requantizer.requantize(acc, channel, &bounds) as i32)
+            .map(|(&acc, channel)| requantizer.requantize(acc, channel, &bounds, 0) as i32)
             .collect();
         let mut fast = vec![0; acc.len()];
-        requantizer.requantize_row(&acc, &channels, &bounds, &mut fast);
+        requantizer.requantize_row(&acc, &channels, &bounds, None, &mut fast);
         prop_assert_eq!(&fast, &naive, "{:?}", numerics);
         if numerics.accumulator_bits() <= 32 {
             let acc: Vec<i32> = acc.iter().map(|&acc| acc as i32).collect();
-            requantizer.requantize_row(&acc, &channels, &bounds, &mut fast);
+            requantizer.requantize_row(&acc, &channels, &bounds, None, &mut fast);
             prop_assert_eq!(&fast, &naive, "{:?}", numerics);
         }
     }

@@ -80,7 +80,8 @@ fn the_testbench_passes_in_verilator_and_fails_on_a_wrong_byte() {
 }
 
 /// The C call that makes a command.
-fn c_call(command: &Command) -> String {
+fn c_call(config: &Config, command: &Command) -> String {
+    let bound = |encoded: u16| config.numerics().output().decode(encoded.into());
     let tokens = |tokens: Tokens| {
         let flags = [
             (tokens.pop_first, "SYSTOLE_POP_FIRST"),
@@ -123,7 +124,7 @@ fn c_call(command: &Command) -> String {
             execute.k
         ),
         Command::Store(store) => format!(
-            "systole_store({}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}u, {}, {})",
+            "systole_store({}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}u, {}, {}, {}u)",
             tokens(store.tokens),
             flag(store.half, "SYSTOLE_HALF"),
             store.rows,
@@ -135,9 +136,13 @@ fn c_call(command: &Command) -> String {
             store.last_groups,
             store.parameter_row,
             store.row_bits,
-            store.low,
-            store.high
+            bound(store.low),
+            bound(store.high),
+            store.index
         ),
+        Command::Seed(seed) => {
+            format!("systole_seed(0x{:x}u, 0x{:x}u, {}u)", seed.key, seed.mask, seed.row_stride)
+        }
         Command::Finish => "systole_finish()".to_owned(),
     }
 }
@@ -178,8 +183,9 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
             commands.extend(case.problem().unwrap_or_else(|e| panic!("{e}")).compiled.program.commands);
         }
         commands.truncate(400);
-        commands.extend(greatest());
-        let body: String = commands.iter().map(|command| format!("    show({});\n", c_call(command))).collect();
+        commands.extend(greatest(&config));
+        let body: String =
+            commands.iter().map(|command| format!("    show({});\n", c_call(&config, command))).collect();
         let printed = run_c(&config, &body);
         assert_eq!(printed.lines().count(), commands.len());
         for (line, command) in printed.lines().zip(&commands) {
@@ -189,8 +195,11 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
     }
 }
 
-/// One command of each engine with every field at its greatest value, and a store with negative bounds.
-fn greatest() -> Vec<Command> {
+/// One command of each kind with every field at its greatest value; the bounds are the output's extremes, and all ones.
+fn greatest(config: &Config) -> Vec<Command> {
+    let output = config.numerics().output();
+    let encode = |value| u16::try_from(output.encode(value)).expect("at most 16 bits");
+    let ones = encode(if output.is_signed() { -1 } else { output.max() });
     let tokens = Tokens { pop_first: true, pop_second: true, push_first: true, push_second: true };
     let store = spec::Store {
         tokens,
@@ -204,8 +213,9 @@ fn greatest() -> Vec<Command> {
         last_groups: 128,
         parameter_row: u16::MAX,
         row_bits: u32::MAX,
-        low: -32768,
-        high: 65535,
+        low: encode(output.min()),
+        high: encode(output.max()),
+        index: u32::MAX,
     };
     vec![
         Command::Load(spec::Load {
@@ -231,7 +241,8 @@ fn greatest() -> Vec<Command> {
             k: u16::MAX,
         }),
         Command::Store(store),
-        Command::Store(spec::Store { low: -1, high: -1, ..store }),
+        Command::Store(spec::Store { low: ones, high: ones, ..store }),
+        Command::Seed(spec::Seed { key: u64::MAX - 1, mask: u32::MAX, row_stride: u32::MAX }),
         Command::Finish,
     ]
 }

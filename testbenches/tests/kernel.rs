@@ -4,7 +4,8 @@
 mod common;
 
 use common::{agree, changed, gemm, named, rtl};
-use spec::{Config, Rounding};
+use spec::config::RawRounding;
+use spec::{Config, Round};
 use testbenches::verify::Engines;
 use testbenches::{Case, Data};
 
@@ -40,7 +41,7 @@ fn four_engines_agree_on_an_odd_machine() {
         raw.numerics.activation_signed = true;
         raw.numerics.weight_signed = false;
         raw.numerics.output_signed = true;
-        raw.numerics.rounding = Rounding::HalfEven;
+        raw.numerics.rounding = RawRounding::Named(Round::HalfToEven);
         raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 9 };
         raw.geometry.rows = 3;
         raw.geometry.cols = 2;

@@ -5,7 +5,8 @@ mod common;
 use common::hand::{resident, with_tokens, Hand, FOLDS, NO_TOKENS};
 use common::{agree, case, changed, gemm, named, options, rtl};
 use sim::{Machine, RunError};
-use spec::{Command, Config, Counter, Counters, OrderError, ProgramError, Rounding, Tokens};
+use spec::config::RawRounding;
+use spec::{Command, Config, Counter, Counters, OrderError, ProgramError, Round, Tokens};
 use testbenches::engine::{run_from_reset, run_pins, run_simulator, EngineError};
 use testbenches::rtl::Rtl;
 use testbenches::verify::{verify_random, Engines};
@@ -90,15 +91,15 @@ fn the_smallest_machine_agrees() {
 #[test]
 fn every_rounding_mode_agrees_on_ties() {
     let mut memories = Vec::new();
-    for rounding in Rounding::ALL {
+    for round in Round::ALL {
         let config = changed("tiny", |raw| {
-            raw.numerics.rounding = rounding;
+            raw.numerics.rounding = RawRounding::Named(round);
             raw.numerics.output_signed = true;
             raw.numerics.activation_signed = true;
         });
         let case = Case { data: Data::Ties, ..gemm(&config, [23, 7, 12], 3) };
-        agree(&format!("{rounding:?}"), &case, on(&rtl(&config)));
-        memories.push((rounding, problem(&case).golden_memory().unwrap_or_else(|e| panic!("{e}"))));
+        agree(round.name(), &case, on(&rtl(&config)));
+        memories.push((round, problem(&case).golden_memory().unwrap_or_else(|e| panic!("{e}"))));
     }
     for (index, (mode, memory)) in memories.iter().enumerate() {
         for (other, other_memory) in &memories[..index] {

@@ -1,8 +1,8 @@
 //! Shared by the integration tests.
 
 use proptest::prelude::*;
-use spec::config::{AccumulatorBits, Auto, RawNumerics};
-use spec::{Format, Numerics, Rounding};
+use spec::config::{AccumulatorBits, Auto, RawNumerics, RawRounding};
+use spec::{Format, MachineScheme, Numerics, Round};
 
 pub fn raw(activation: Format, weight: Format, output: Format) -> RawNumerics {
     RawNumerics {
@@ -15,7 +15,8 @@ pub fn raw(activation: Format, weight: Format, output: Format) -> RawNumerics {
         max_k: 65_535,
         bias_bits: 32,
         accumulator_bits: AccumulatorBits::Named(Auto::Auto),
-        rounding: Rounding::HalfUp,
+        scheme: MachineScheme::FixedSingle,
+        rounding: RawRounding::Named(Round::HalfTowardPositive),
         multiplier_bits: 31,
         shift_bits: 6,
     }
@@ -34,14 +35,14 @@ pub fn any_numerics() -> impl Strategy<Value = Numerics> {
         (2_u32..=63).prop_map(|wrapping| AccumulatorBits::Wrapping { wrapping }),
     ];
     let formats = (any_format(), any_format(), any_format());
-    let widths = (1_u32..=48, 1_u32..=32, 1_u32..=6, 0_usize..4);
+    let widths = (1_u32..=48, 1_u32..=32, 1_u32..=6, 0_usize..10);
     (formats, accumulator, widths).prop_map(|((a, w, o), accumulator_bits, (bias, multiplier, shift, rounding))| {
         let mut raw = raw(a, w, o);
         raw.accumulator_bits = accumulator_bits;
         raw.bias_bits = bias;
         raw.multiplier_bits = multiplier;
         raw.shift_bits = shift;
-        raw.rounding = Rounding::ALL[rounding];
+        raw.rounding = RawRounding::Named(Round::ALL[rounding]);
         Numerics::try_from(raw).expect("every combination is legal")
     })
 }
