@@ -114,7 +114,7 @@ def scale_inputs(name):
 
     j_whole = n + q % (u64(31) - n)
     j_first = q % u64(31)
-    multiplier = lambda j: top | (((hi | u64(1)) << j) & below)  # noqa: E731
+    odd = hi | u64(1)
     edges = np.array([0, 1, 1 << 30, (1 << 30) + 1, (1 << 30) + (1 << 29), (1 << 31) - 2, (1 << 31) - 1, 1 << 29])
     cases = [kind <= 2, kind == 3, kind == 4, kind == 5, kind == 6]
     a = [
@@ -124,7 +124,7 @@ def scale_inputs(name):
         signed(lo, 32),
         corners(32)[lo & u64(7)],
     ]
-    b = [normal, multiplier(j_whole), multiplier(j_first), normal, edges[hi & u64(7)]]
+    b = [normal, top | ((odd << j_whole) & below), top | ((odd << j_first) & below), normal, edges[hi & u64(7)]]
     b = [column.astype(np.int64) for column in b]
     rest = ((hi & u64((1 << 31) - 1)) >> (q % u64(31))).astype(np.int64)
     return np.select(cases, a, signed(lo, 32)), np.select(cases, b, rest), n.astype(np.int64)
