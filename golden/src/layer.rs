@@ -4,12 +4,14 @@ use crate::error::GoldenError;
 use crate::matmul::{matmul, matmul_fast, Shape};
 use crate::psum::Psum;
 use crate::requantize::{Bounds, Channel, Requantizer};
+use crate::stochastic::Stream;
 use spec::Numerics;
 
 /// The layer's outputs, `m x n` in the output format.
 ///
 /// Meaning in reals: y = activation(x W + b), each tensor as scale x (q - zero_point), with weights of zero point 0.
-/// Integer formula: [`matmul`], then [`Requantizer::requantize`] of each element with the parameters of its column. The
+/// Integer formula: [`matmul`], then [`Requantizer::requantize`] of each element with the parameters of its column and, for
+/// stochastic rounding, the bits of `stream` for its index, row n + column. Other rounding needs no stream. The
 /// activations' zero point does not occur: it is folded into the bias, see [`fold_zero_point`].
 ///
 /// ```
@@ -19,7 +21,7 @@ use spec::Numerics;
 /// let relu = Bounds { low: 0, high: 127 };
 /// let shape = Shape { m: 2, k: 2, n: 1 };
 /// // (3*10 + -4*1 + 4) / 2 = 15; (-3*10 + 4*1 + 4) / 2 = -11, below zero.
-/// let y = layer(config.numerics(), shape, &[3, -4, -3, 4], &[10, 1], &[channel], &relu).expect("it fits");
+/// let y = layer(config.numerics(), shape, &[3, -4, -3, 4], &[10, 1], &[channel], &relu, None).expect("it fits");
 /// assert_eq!(y, [15, 0]);
 /// ```
 pub fn layer(
@@ -29,11 +31,15 @@ pub fn layer(
     weights: &[i32],
     channels: &[Channel],
     bounds: &Bounds,
+    stream: Option<&Stream>,
 ) -> Result<Vec<i32>, GoldenError> {
-    check_parameters(numerics, shape, channels, bounds)?;
+    check_parameters(numerics, shape, channels, bounds, stream)?;
     let requantizer = Requantizer::new(numerics);
     let psums = matmul(numerics, shape, activations, weights)?;
-    let output = |(at, &acc): (usize, &i64)| requantizer.requantize(acc, &channels[at % shape.n], bounds) as i32;
+    let output = |(at, &acc): (usize, &i64)| {
+        let random = stream.map_or(0, |stream| stream.bits(at as u32));
+        requantizer.requantize(acc, &channels[at % shape.n], bounds, random) as i32
+    };
     Ok(psums.iter().enumerate().map(output).collect())
 }
 
@@ -45,6 +51,7 @@ pub fn layer_fast(
     weights: &[i32],
     channels: &[Channel],
     bounds: &Bounds,
+    stream: Option<&Stream>,
 ) -> Result<Vec<i32>, GoldenError> {
     fn run<T: Psum>(
         numerics: &Numerics,
@@ -52,20 +59,22 @@ pub fn layer_fast(
         operands: (&[i32], &[i32]),
         channels: &[Channel],
         bounds: &Bounds,
+        stream: Option<&Stream>,
     ) -> Result<Vec<i32>, GoldenError> {
         let requantizer = Requantizer::new(numerics);
         let psums = matmul_fast::<T>(numerics, shape, operands.0, operands.1)?;
         let mut outputs = vec![0; psums.len()];
-        for (acc, out) in psums.chunks_exact(shape.n).zip(outputs.chunks_exact_mut(shape.n)) {
-            requantizer.requantize_row(acc, channels, bounds, out);
+        for (row, (acc, out)) in psums.chunks_exact(shape.n).zip(outputs.chunks_exact_mut(shape.n)).enumerate() {
+            let first = (row * shape.n) as u32;
+            requantizer.requantize_row(acc, channels, bounds, stream.map(|stream| (stream, first)), out);
         }
         Ok(outputs)
     }
-    check_parameters(numerics, shape, channels, bounds)?;
+    check_parameters(numerics, shape, channels, bounds, stream)?;
     if i32::check(numerics).is_ok() {
-        run::<i32>(numerics, shape, (activations, weights), channels, bounds)
+        run::<i32>(numerics, shape, (activations, weights), channels, bounds, stream)
     } else {
-        run::<i64>(numerics, shape, (activations, weights), channels, bounds)
+        run::<i64>(numerics, shape, (activations, weights), channels, bounds, stream)
     }
 }
 
@@ -101,7 +110,12 @@ fn check_parameters(
     shape: Shape,
     channels: &[Channel],
     bounds: &Bounds,
+    stream: Option<&Stream>,
 ) -> Result<(), GoldenError> {
+    let (random_bits, given) = (numerics.rounding().random_bits(), stream.map_or(0, Stream::random_bits));
+    if random_bits > 0 && given != random_bits {
+        return Err(GoldenError::RandomBits { random_bits, given });
+    }
     if channels.len() != shape.n {
         return Err(GoldenError::Length { what: "channels", given: channels.len(), expected: shape.n });
     }

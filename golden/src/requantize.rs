@@ -2,13 +2,15 @@
 
 use crate::error::{in_format, GoldenError};
 use crate::psum::Psum;
-use crate::shift_round::{shift_round, shift_round_i64};
-use spec::{Format, Numerics, Rounding};
+use crate::shift_round::{shift_round, shift_round_i64, shift_stochastic, shift_stochastic_i64};
+use crate::stochastic::Stream;
+use spec::{Format, Numerics, Round, Rounding};
 
 /// The requantizer's parameters of one output channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Channel {
     pub bias: i64,
+    /// 1 in a scheme without a multiplier.
     pub multiplier: u32,
     pub shift: u32,
     pub zero_point: i64,
@@ -18,7 +20,14 @@ impl Channel {
     /// Checks each field against the width that the configuration gives it.
     pub fn check(&self, numerics: &Numerics) -> Result<(), GoldenError> {
         in_format("bias", self.bias, numerics.bias())?;
-        in_format("multiplier", self.multiplier.into(), numerics.multiplier())?;
+        match numerics.multiplier() {
+            Some(format) => in_format("multiplier", self.multiplier.into(), format)?,
+            None if self.multiplier == 1 => {}
+            None => {
+                let value = self.multiplier.into();
+                return Err(GoldenError::OutOfRange { property: "multiplier of scheme pow2", value, min: 1, max: 1 });
+            }
+        }
         in_format("shift", self.shift.into(), numerics.shift())?;
         in_format("zero_point", self.zero_point, numerics.bound())
     }
@@ -49,53 +58,72 @@ impl Bounds {
     }
 }
 
+/// The random bits of a row of outputs: its tensor's stream, and the index of the row's first output.
+pub type RowStream<'a> = Option<(&'a Stream, u32)>;
+
 /// The requantizer of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requantizer {
     accumulator: Format,
     rounding: Rounding,
+    /// The shift of the first of two roundings; 0 if there is one.
+    first_shift: u32,
     fits_i64: bool,
 }
 
 impl Requantizer {
     pub fn new(numerics: &Numerics) -> Self {
-        // abs(sum) <= 2^(A-1) and multiplier <= 2^M - 1, so abs(product) < 2^(A-1+M): at A - 1 + M <= 62 the product, the
-        // rounding constant (at most 2^62) and the zero point (at most 2^16) fit 64 bits together.
+        // abs(sum) <= 2^(A-1) and multiplier <= 2^M - 1 (or 1 without a multiplier), so abs(product) <= 2^(A-1+M): at
+        // A - 1 + M <= 62 the product, both rounding constants (at most 2^31 and 2^62) and the zero point (at most 2^16) fit
+        // 64 bits together.
         let product_bits = numerics.accumulator_bits() - 1 + numerics.multiplier_bits();
-        Self { accumulator: numerics.accumulator(), rounding: numerics.rounding(), fits_i64: product_bits <= 62 }
+        Self {
+            accumulator: numerics.accumulator(),
+            rounding: numerics.rounding(),
+            first_shift: if numerics.scheme().is_double() { numerics.multiplier_bits() } else { 0 },
+            fits_i64: product_bits <= 62,
+        }
     }
 
-    /// One accumulator value in the output format.
+    /// One accumulator value in the output format. `random` are the output's random bits, see [`Stream::bits`]; without
+    /// stochastic rounding they do not matter.
     ///
     /// Meaning in reals: `acc` counts steps of s_x s_w, the output steps of s_y; the result is the nearest output step to
     /// (acc + bias) s_x s_w / s_y, where s_x s_w / s_y is `multiplier / 2^shift`.
     ///
-    /// Integer formula, with A = `accumulator_bits`:
-    /// `clamp(shift_round(wrap_A(acc + bias) * multiplier, shift, rounding) + zero_point, low, high)`.
-    /// There is one rounding, at the end of the exact product; the zero point is added after it. Ties: see
-    /// [`shift_round`]. Range: any `acc` (only its low A bits count); the product has at most 95 bits and is exact.
+    /// Integer formula, with A = `accumulator_bits`, p = wrap_A(acc + bias) multiplier:
+    /// `clamp(scaled + zero_point, low, high)`, where `scaled` is by the scheme
+    ///
+    /// | scheme | scaled |
+    /// |---|---|
+    /// | `fixed-single` | `shift_round(p, shift, rounding)` |
+    /// | `pow2` | the same with multiplier 1 |
+    /// | `fixed-double`, `fixed-double-up` | with D = `multiplier_bits` and up = half toward positive: for shift > D, `shift_round(shift_round(p, D, up), shift - D, rounding)`; else `shift_round(p, shift, up)` |
+    ///
+    /// and stochastic rounding puts [`shift_stochastic`] in the place of `shift_round(.., rounding)`. The zero point is added after
+    /// rounding. Ties: see [`shift_round`]. Range: any `acc` (only its low A bits count); the product has at most 95 bits
+    /// and is exact.
     ///
     /// Corner cases: `shift = 0` rounds nothing; a zero point outside the bounds pins small results to the nearer bound;
     /// `acc + bias` wraps and never saturates, so the result does not depend on the order in which `acc` was summed.
     ///
     /// ```
     /// use golden::{Bounds, Channel, Requantizer};
-    /// let config = spec::Config::named("default").expect("it ships with Systole"); // rounding = "half-up"
+    /// let config = spec::Config::named("default").expect("it ships with Systole"); // half toward positive
     /// let requantizer = Requantizer::new(config.numerics());
     /// let channel = Channel { bias: 3, multiplier: 5, shift: 2, zero_point: -1 };
-    /// // (-5 + 3) * 5 / 4 = -2.5, a tie: half-up gives -2; -2 + -1 = -3.
-    /// assert_eq!(requantizer.requantize(-5, &channel, &Bounds { low: -128, high: 127 }), -3);
-    /// assert_eq!(requantizer.requantize(-5, &channel, &Bounds { low: -1, high: 127 }), -1);
+    /// // (-5 + 3) * 5 / 4 = -2.5, a tie: it goes to -2; -2 + -1 = -3.
+    /// assert_eq!(requantizer.requantize(-5, &channel, &Bounds { low: -128, high: 127 }, 0), -3);
+    /// assert_eq!(requantizer.requantize(-5, &channel, &Bounds { low: -1, high: 127 }, 0), -1);
     /// ```
     ///
-    /// Source: TOSA specification, RESCALE, `apply_scale_32` with `SINGLE_ROUND`, generalized to four tie rules and to
-    /// multipliers of 1..=32 bits.
-    pub fn requantize(&self, acc: i64, channel: &Channel, bounds: &Bounds) -> i64 {
+    /// Source: TOSA specification, RESCALE, `apply_scale_32` with `SINGLE_ROUND` and `DOUBLE_ROUND`, generalized to all tie rules
+    /// and to multipliers of 1..=32 bits. [`crate::Scheme`] has the schemes of other products.
+    pub fn requantize(&self, acc: i64, channel: &Channel, bounds: &Bounds, random: u32) -> i64 {
         // Exact modulo 2^64, so also modulo 2^A.
         let sum = self.accumulator.wrap(acc.wrapping_add(channel.bias));
         let product = i128::from(sum) * i128::from(channel.multiplier);
-        let scaled = shift_round(product, channel.shift, self.rounding);
-        let shifted = scaled + i128::from(channel.zero_point);
+        let shifted = self.scaled(product, channel.shift, random) + i128::from(channel.zero_point);
         if shifted < i128::from(bounds.low) {
             bounds.low
         } else if shifted > i128::from(bounds.high) {
@@ -106,34 +134,76 @@ impl Requantizer {
         }
     }
 
-    /// [`Requantizer::requantize`] of each element of a row with its channel, in 64 bits where they provably suffice.
+    fn scaled(&self, product: i128, shift: u32, random: u32) -> i128 {
+        let (mut value, mut left) = (product, shift);
+        if self.first_shift > 0 {
+            if shift <= self.first_shift {
+                return shift_round(product, shift, Round::HalfTowardPositive);
+            }
+            value = shift_round(product, self.first_shift, Round::HalfTowardPositive);
+            left -= self.first_shift;
+        }
+        match self.rounding {
+            Rounding::Fixed(round) => shift_round(value, left, round),
+            Rounding::Stochastic { random_bits } => shift_stochastic(value, left, random, random_bits),
+        }
+    }
+
+    /// [`Requantizer::requantize`] of each element of a row with its channel, in 64 bits where they provably suffice. Without a
+    /// stream, random bits are 0.
     ///
     /// # Panics
     /// If `acc`, `channels` and `out` differ in length. In debug builds also if a bound does not fit `i32` or the shift
     /// exceeds 63: [`Channel::check`] and [`Bounds::check`] exclude both.
-    pub fn requantize_row<T: Psum>(&self, acc: &[T], channels: &[Channel], bounds: &Bounds, out: &mut [i32]) {
+    pub fn requantize_row<T: Psum>(
+        &self,
+        acc: &[T],
+        channels: &[Channel],
+        bounds: &Bounds,
+        stream: RowStream<'_>,
+        out: &mut [i32],
+    ) {
         assert_eq!(acc.len(), channels.len(), "a row has one channel per element");
         assert_eq!(acc.len(), out.len(), "a row has one output per element");
         debug_assert!(i32::try_from(bounds.low).is_ok() && i32::try_from(bounds.high).is_ok(), "{bounds:?}");
+        let random = |at: usize| match stream {
+            // Only the index modulo 2^32 counts.
+            Some((stream, first)) => stream.bits(first.wrapping_add(at as u32)),
+            None => 0,
+        };
         if !self.fits_i64 {
-            for ((&acc, channel), out) in acc.iter().zip(channels).zip(out) {
-                *out = self.requantize(acc.read(self.accumulator), channel, bounds) as i32;
+            for (at, ((&acc, channel), out)) in acc.iter().zip(channels).zip(out).enumerate() {
+                *out = self.requantize(acc.read(self.accumulator), channel, bounds, random(at)) as i32;
             }
             return;
         }
-        // One loop per rounding, so that the choice is made once a row.
-        match self.rounding {
-            Rounding::Floor => self.row_i64(acc, channels, bounds, out, |p, s| shift_round_i64(p, s, Rounding::Floor)),
-            Rounding::HalfUp => {
-                self.row_i64(acc, channels, bounds, out, |p, s| shift_round_i64(p, s, Rounding::HalfUp))
-            }
-            Rounding::HalfAway => {
-                self.row_i64(acc, channels, bounds, out, |p, s| shift_round_i64(p, s, Rounding::HalfAway));
-            }
-            Rounding::HalfEven => {
-                self.row_i64(acc, channels, bounds, out, |p, s| shift_round_i64(p, s, Rounding::HalfEven));
-            }
+        // One loop per rule, so that the choice is made once a row.
+        macro_rules! by_rule {
+            ($($rule:ident),*) => {
+                match self.rounding {
+                    $(Rounding::Fixed(Round::$rule) => {
+                        self.row_i64(acc, channels, bounds, out, |p, s, _| shift_round_i64(p, s, Round::$rule));
+                    })*
+                    Rounding::Stochastic { random_bits } => {
+                        self.row_i64(acc, channels, bounds, out, |p, s, at| {
+                            shift_stochastic_i64(p, s, random(at), random_bits)
+                        });
+                    }
+                }
+            };
         }
+        by_rule!(
+            Floor,
+            Ceil,
+            TowardZero,
+            AwayFromZero,
+            ToOdd,
+            HalfToEven,
+            HalfTowardPositive,
+            HalfTowardNegative,
+            HalfTowardZero,
+            HalfAwayFromZero
+        );
     }
 
     #[inline(always)]
@@ -143,12 +213,20 @@ impl Requantizer {
         channels: &[Channel],
         bounds: &Bounds,
         out: &mut [i32],
-        shift_round: impl Fn(i64, u32) -> i64,
+        last_round: impl Fn(i64, u32, usize) -> i64,
     ) {
-        for ((&acc, channel), out) in acc.iter().zip(channels).zip(out) {
+        for (at, ((&acc, channel), out)) in acc.iter().zip(channels).zip(out).enumerate() {
             debug_assert!(channel.shift <= 63, "{channel:?}");
             let sum = self.accumulator.wrap(acc.widen().wrapping_add(channel.bias));
-            let scaled = shift_round(sum * i64::from(channel.multiplier), channel.shift);
+            let product = sum * i64::from(channel.multiplier);
+            let scaled = if self.first_shift == 0 {
+                last_round(product, channel.shift, at)
+            } else if channel.shift <= self.first_shift {
+                shift_round_i64(product, channel.shift, Round::HalfTowardPositive)
+            } else {
+                let once = shift_round_i64(product, self.first_shift, Round::HalfTowardPositive);
+                last_round(once, channel.shift - self.first_shift, at)
+            };
             *out = (scaled + channel.zero_point).max(bounds.low).min(bounds.high) as i32;
         }
     }

@@ -81,8 +81,22 @@ pub struct Store {
     pub parameter_row: u16,
     /// Bits written per row.
     pub row_bits: u32,
-    pub low: i32,
-    pub high: i32,
+    /// Clamp bounds, in the encoding of the output format.
+    pub low: u16,
+    pub high: u16,
+    /// Index of the first output within its tensor, modulo 2^32. Only stochastic rounding looks at it.
+    pub index: u32,
+}
+
+/// What the stores after it round with; only machines with stochastic rounding have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Seed {
+    /// Key of the permutation.
+    pub key: u64,
+    /// What its result is xored with.
+    pub mask: u32,
+    /// What `index` grows by from one row of outputs to the next.
+    pub row_stride: u32,
 }
 
 /// One command.
@@ -91,6 +105,7 @@ pub enum Command {
     Load(Load),
     Execute(Execute),
     Store(Store),
+    Seed(Seed),
     /// Wait until everything before is complete, then raise `done`.
     Finish,
 }
@@ -102,13 +117,14 @@ pub mod opcode {
     pub const LOAD_PARAMETERS: u32 = 2;
     pub const EXECUTE: u32 = 3;
     pub const STORE: u32 = 4;
+    pub const SEED: u32 = 5;
     pub const FINISH: u32 = 7;
 }
 
 /// Why eight words are not a command.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
-    #[error("opcode {0} is reserved; commands have 0..=4 and 7")]
+    #[error("opcode {0} is reserved; commands have 0..=5 and 7")]
     ReservedOpcode(u32),
     #[error("request_bits = {given} must be rows_per_request x row_bits = {expected}")]
     RequestBits { given: u32, expected: u32 },
@@ -161,13 +177,13 @@ impl Load {
 }
 
 impl Command {
-    /// The token flags; `finish` has none.
+    /// The token flags; `seed` and `finish` have none.
     pub const fn tokens(&self) -> Tokens {
         match self {
             Self::Load(load) => load.tokens,
             Self::Execute(execute) => execute.tokens,
             Self::Store(store) => store.tokens,
-            Self::Finish => Tokens { pop_first: false, pop_second: false, push_first: false, push_second: false },
+            Self::Seed(_) | Self::Finish => Tokens { pop_first: false, pop_second: false, push_first: false, push_second: false },
         }
     }
 
@@ -209,9 +225,12 @@ impl Command {
                 pair(c.accumulator_row, c.tile_stride),
                 pair(c.tiles, c.parameter_row),
                 c.row_bits,
-                c.low as u32,
-                c.high as u32,
+                pair(c.low, c.high),
+                c.index,
             ],
+            Self::Seed(c) => {
+                [opcode::SEED, (c.key & 0xffff_ffff) as u32, (c.key >> 32) as u32, c.mask, c.row_stride, 0, 0, 0]
+            }
             Self::Finish => [opcode::FINISH, 0, 0, 0, 0, 0, 0, 0],
         }
     }
@@ -250,8 +269,16 @@ impl Command {
                     last_groups: (words[0] >> 9 & 0x7f) as u8 + 1,
                     parameter_row: high(words[4]),
                     row_bits: words[5],
-                    low: words[6] as i32,
-                    high: words[7] as i32,
+                    low: low(words[6]),
+                    high: high(words[6]),
+                    index: words[7],
+                }))
+            }
+            opcode::SEED => {
+                return Ok(Self::Seed(Seed {
+                    key: words[1] as u64 | (words[2] as u64) << 32,
+                    mask: words[3],
+                    row_stride: words[4],
                 }))
             }
             opcode::FINISH => return Ok(Self::Finish),
@@ -319,18 +346,21 @@ mod tests {
             last_groups: 3,
             parameter_row: 2,
             row_bits: 1,
-            low: -1,
+            low: 0xfffe,
             high: 15,
+            index: 0x8765_4321,
         });
-        assert_eq!(store.encode(), [0x0009_0594, 8, 7, 0x0005_0006, 0x0002_0004, 1, 0xffff_ffff, 15]);
-        for command in [load, execute, store, Command::Finish] {
+        assert_eq!(store.encode(), [0x0009_0594, 8, 7, 0x0005_0006, 0x0002_0004, 1, 0x000f_fffe, 0x8765_4321]);
+        let seed = Command::Seed(Seed { key: 0x0123_4567_89ab_cdef, mask: 0xfeed, row_stride: 77 });
+        assert_eq!(seed.encode(), [5, 0x89ab_cdef, 0x0123_4567, 0xfeed, 77, 0, 0, 0]);
+        for command in [load, execute, store, seed, Command::Finish] {
             assert_eq!(Command::decode(&command.encode()), Ok(command));
         }
     }
 
     #[test]
     fn wrong_words_are_refused() {
-        assert_eq!(Command::decode(&[5, 0, 0, 0, 0, 0, 0, 0]), Err(DecodeError::ReservedOpcode(5)));
+        assert_eq!(Command::decode(&[6, 0, 0, 0, 0, 0, 0, 0]), Err(DecodeError::ReservedOpcode(6)));
         assert_eq!(
             Command::decode(&[0, 0, 0, 2 << 16, 3, 5, 0, 0]),
             Err(DecodeError::RequestBits { given: 5, expected: 6 }),

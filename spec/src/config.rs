@@ -3,12 +3,12 @@
 //! A [`Config`] is valid by construction. It is read from TOML; unknown keys are refused and every error names the
 //! key, the value given and the limit. Changing the geometry never changes an output value.
 
-use crate::format::{signed_bits_for, Format, Rounding};
+use crate::format::{signed_bits_for, Format, MachineScheme, Round, Rounding};
 use thiserror::Error;
 
 mod raw;
 
-pub use raw::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics};
+pub use raw::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics, RawRounding};
 
 /// Why a configuration was refused.
 #[derive(Debug, Error, PartialEq)]
@@ -31,6 +31,7 @@ pub struct Numerics {
     bias_bits: u32,
     accumulator_bits: u32,
     accumulator_wraps: bool,
+    scheme: MachineScheme,
     rounding: Rounding,
     multiplier_bits: u32,
     shift_bits: u32,
@@ -121,7 +122,9 @@ getters!(Numerics {
     accumulator_bits: u32,
     /// Whether the accumulator was asked to be narrower than its greatest sum; it then wraps.
     accumulator_wraps: bool,
+    scheme: MachineScheme,
     rounding: Rounding,
+    /// 0 if the scheme has no multiplier.
     multiplier_bits: u32,
     shift_bits: u32,
 });
@@ -150,9 +153,9 @@ impl Numerics {
         Format::new(self.bias_bits, true)
     }
 
-    /// The requantizer's unsigned multiplier.
-    pub fn multiplier(&self) -> Format {
-        Format::new(self.multiplier_bits, false)
+    /// The requantizer's unsigned multiplier, if the scheme has one.
+    pub fn multiplier(&self) -> Option<Format> {
+        (self.multiplier_bits > 0).then(|| Format::new(self.multiplier_bits, false))
     }
 
     /// The requantizer's shift, 0..=2^shift_bits - 1.
@@ -245,7 +248,7 @@ impl TryFrom<RawNumerics> for Numerics {
         in_range("numerics.output_bits", raw.output_bits.into(), 1, 16)?;
         in_range("numerics.max_k", raw.max_k.into(), 1, 65_535)?;
         in_range("numerics.bias_bits", raw.bias_bits.into(), 1, 48)?;
-        in_range("numerics.multiplier_bits", raw.multiplier_bits.into(), 1, 32)?;
+        let rounding = rounding(&raw)?;
         in_range("numerics.shift_bits", raw.shift_bits.into(), 1, 6)?;
         let activation = Format::new(raw.activation_bits, raw.activation_signed);
         let weight = Format::new(raw.weight_bits, raw.weight_signed);
@@ -280,10 +283,34 @@ impl TryFrom<RawNumerics> for Numerics {
             bias_bits: raw.bias_bits,
             accumulator_bits,
             accumulator_wraps,
-            rounding: raw.rounding,
+            scheme: raw.scheme,
+            rounding,
             multiplier_bits: raw.multiplier_bits,
             shift_bits: raw.shift_bits,
         })
+    }
+}
+
+/// The rounding, if scheme, rounding and multiplier fit each other. Each arithmetic has exactly one name.
+fn rounding(raw: &RawNumerics) -> Result<Rounding, ConfigError> {
+    let (scheme, key) = (raw.scheme, "numerics.multiplier_bits");
+    match scheme {
+        MachineScheme::Pow2 => {
+            rule(raw.multiplier_bits == 0, key, raw.multiplier_bits, "0: scheme pow2 has no multiplier")?;
+        }
+        _ => in_range(key, raw.multiplier_bits.into(), 1, 32)?,
+    }
+    let (up, key) = (RawRounding::Named(Round::HalfTowardPositive), "numerics.scheme");
+    let other = "fixed-double-up where rounding = \"half-toward-positive\": that is its name";
+    rule(scheme != MachineScheme::FixedDouble || raw.rounding != up, key, scheme, other)?;
+    let other = "fixed-double unless rounding = \"half-toward-positive\", which is what \"up\" stands for";
+    rule(scheme != MachineScheme::FixedDoubleUp || raw.rounding == up, key, scheme, other)?;
+    match raw.rounding {
+        RawRounding::Named(round) => Ok(Rounding::Fixed(round)),
+        RawRounding::Stochastic { stochastic: random_bits } => {
+            in_range("numerics.rounding.stochastic", random_bits.into(), 1, 32)?;
+            Ok(Rounding::Stochastic { random_bits })
+        }
     }
 }
 

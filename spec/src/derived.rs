@@ -142,6 +142,7 @@ impl Derived {
                     ("load_parameters", opcode::LOAD_PARAMETERS),
                     ("execute", opcode::EXECUTE),
                     ("store", opcode::STORE),
+                    ("seed", opcode::SEED),
                     ("finish", opcode::FINISH),
                 ],
                 token_limit: TOKEN_LIMIT,

@@ -1,4 +1,4 @@
-//! Integer formats and rounding modes, named so that the tie rule can be read off the name.
+//! Integer formats, rounding modes whose names say where ties go, and the requantizer's schemes.
 
 use serde::{Deserialize, Serialize};
 
@@ -87,31 +87,143 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// How a requantizer drops the low bits of a product.
+/// A deterministic way to bring a real number to an integer. Every name of a nearest rule says where ties go.
+///
+/// The words "nearest", "half-up" and "round" are not used alone: each names different rules in different products (QONNX's
+/// HALF_UP goes away from zero, TensorFlow's towards plus infinity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Rounding {
-    /// Towards minus infinity.
+pub enum Round {
+    /// Towards minus infinity: what dropping the low bits of a two's complement number does.
     Floor,
-    /// To nearest, ties towards plus infinity.
-    HalfUp,
-    /// To nearest, ties away from zero.
-    HalfAway,
+    /// Towards plus infinity.
+    Ceil,
+    /// Towards zero.
+    TowardZero,
+    /// Away from zero.
+    AwayFromZero,
+    /// Integers stay; everything else goes to its odd neighbour (jamming).
+    ToOdd,
     /// To nearest, ties to the even neighbour.
-    HalfEven,
+    HalfToEven,
+    /// To nearest, ties towards plus infinity.
+    HalfTowardPositive,
+    /// To nearest, ties towards minus infinity.
+    HalfTowardNegative,
+    /// To nearest, ties towards zero.
+    HalfTowardZero,
+    /// To nearest, ties away from zero.
+    HalfAwayFromZero,
 }
 
-impl Rounding {
-    pub const ALL: [Self; 4] = [Self::Floor, Self::HalfUp, Self::HalfAway, Self::HalfEven];
+impl Round {
+    pub const ALL: [Self; 10] = [
+        Self::Floor,
+        Self::Ceil,
+        Self::TowardZero,
+        Self::AwayFromZero,
+        Self::ToOdd,
+        Self::HalfToEven,
+        Self::HalfTowardPositive,
+        Self::HalfTowardNegative,
+        Self::HalfTowardZero,
+        Self::HalfAwayFromZero,
+    ];
 
     /// The name as it stands in a configuration file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
-            Self::HalfUp => "half-up",
-            Self::HalfAway => "half-away",
-            Self::HalfEven => "half-even",
+            Self::Ceil => "ceil",
+            Self::TowardZero => "toward-zero",
+            Self::AwayFromZero => "away-from-zero",
+            Self::ToOdd => "to-odd",
+            Self::HalfToEven => "half-to-even",
+            Self::HalfTowardPositive => "half-toward-positive",
+            Self::HalfTowardNegative => "half-toward-negative",
+            Self::HalfTowardZero => "half-toward-zero",
+            Self::HalfAwayFromZero => "half-away-from-zero",
         }
+    }
+
+    /// The rule of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|round| round.name() == name)
+    }
+}
+
+impl std::fmt::Display for Round {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the machine's requantizer drops the low bits of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// By a rule alone.
+    Fixed(Round),
+    /// Up with a probability of the dropped fraction, cut to its `random_bits` highest bits. The random bits follow from the
+    /// output's index and a seed.
+    Stochastic { random_bits: u32 },
+}
+
+impl Rounding {
+    /// Random bits an output takes; 0 if none.
+    pub const fn random_bits(self) -> u32 {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Stochastic { random_bits } => random_bits,
+        }
+    }
+}
+
+impl std::fmt::Display for Rounding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(round) => round.fmt(f),
+            Self::Stochastic { random_bits } => write!(f, "stochastic with {random_bits} random bits"),
+        }
+    }
+}
+
+/// How the machine's requantizer scales. `docs/numerics.md` has the formulas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MachineScheme {
+    /// One product, one rounding.
+    FixedSingle,
+    /// Two roundings: half toward positive by `multiplier_bits`, then the configured one by the rest of the shift. Gemmlowp's
+    /// arithmetic has 31 multiplier bits and rounds half away from zero.
+    FixedDouble,
+    /// [`Self::FixedDouble`] with both roundings half toward positive: what ruy's kernels compute.
+    FixedDoubleUp,
+    /// No multiplier: a shift alone.
+    Pow2,
+}
+
+impl MachineScheme {
+    pub const ALL: [Self; 4] = [Self::FixedSingle, Self::FixedDouble, Self::FixedDoubleUp, Self::Pow2];
+
+    /// The name as it stands in a configuration file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FixedSingle => "fixed-single",
+            Self::FixedDouble => "fixed-double",
+            Self::FixedDoubleUp => "fixed-double-up",
+            Self::Pow2 => "pow2",
+        }
+    }
+
+    /// Whether there are two roundings.
+    pub const fn is_double(self) -> bool {
+        matches!(self, Self::FixedDouble | Self::FixedDoubleUp)
+    }
+}
+
+impl std::fmt::Display for MachineScheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

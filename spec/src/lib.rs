@@ -9,11 +9,11 @@ mod order;
 pub mod port;
 pub mod program;
 
-pub use command::{Command, Execute, Load, LoadTarget, Store, Tokens};
+pub use command::{Command, Execute, Load, LoadTarget, Seed, Store, Tokens};
 pub use config::{Config, ConfigError, Geometry, Numerics, RawConfig};
 pub use counter::{Counter, Counters};
 pub use derived::Derived;
-pub use format::{Format, Rounding};
+pub use format::{Format, MachineScheme, Round, Rounding};
 pub use order::OrderError;
 pub use port::{Direction, Port};
 pub use program::{validate, Program, ProgramError};

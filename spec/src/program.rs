@@ -2,6 +2,7 @@
 
 use crate::command::{Command, Execute, Load, LoadTarget, Store};
 use crate::config::Config;
+use crate::format::Rounding;
 use crate::order::{Order, OrderError};
 use thiserror::Error;
 
@@ -22,7 +23,11 @@ pub enum ProgramError {
     #[error("command {index}: {what} {from}..{to} is outside its {size} {unit}")]
     Outside { index: usize, what: &'static str, from: u64, to: u64, size: u64, unit: &'static str },
     #[error("command {index}: clamp bounds {low}..={high} must be ordered and within {min}..={max}")]
-    Bounds { index: usize, low: i32, high: i32, min: i64, max: i64 },
+    Bounds { index: usize, low: i64, high: i64, min: i64, max: i64 },
+    #[error("command {index}: seed needs a machine with stochastic rounding; this one rounds by {rounding}")]
+    Seed { index: usize, rounding: Rounding },
+    #[error("command {index}: a store of a machine with stochastic rounding needs a seed before it")]
+    NoSeed { index: usize },
     #[error("a program ends with finish and has no other; command {index} of {n_commands} breaks that")]
     Finish { index: usize, n_commands: usize },
     #[error("command {index}: {source}")]
@@ -37,12 +42,18 @@ pub fn validate(config: &Config, commands: &[Command], memory_bytes: usize) -> R
     if n_commands == 0 {
         return Err(ProgramError::Finish { index: 0, n_commands });
     }
+    let rounding = config.numerics().rounding();
+    let random = rounding.random_bits() > 0;
+    let mut seeded = false;
     for (index, command) in commands.iter().enumerate() {
         let fields = Fields { index, config, memory_bytes: memory_bytes as u64 };
         match command {
             Command::Load(load) => fields.load(load)?,
             Command::Execute(execute) => fields.execute(execute)?,
+            Command::Store(_) if random && !seeded => return Err(ProgramError::NoSeed { index }),
             Command::Store(store) => fields.store(store)?,
+            Command::Seed(_) if !random => return Err(ProgramError::Seed { index, rounding }),
+            Command::Seed(_) => seeded = true,
             Command::Finish => {}
         }
         if (*command == Command::Finish) != (index + 1 == n_commands) {
@@ -148,9 +159,14 @@ impl Fields<'_> {
         let group_bits = g.requantizer_lanes() as u64 * element_bits;
         self.range("row_bits", store.row_bits.into(), (groups - 1) * group_bits + 1, groups * group_bits)?;
         self.multiple("row_bits", store.row_bits.into(), element_bits)?;
-        let (low, high) = (store.low, store.high);
         let (min, max) = (n.output().min(), n.output().max());
-        if i64::from(low) < min || low > high || i64::from(high) > max {
+        // Bits above the output's width stand for values above its range.
+        let bound = |raw: u16| match u64::from(raw) >> n.output().bits() {
+            0 => n.output().decode(raw.into()),
+            _ => raw.into(),
+        };
+        let (low, high) = (bound(store.low), bound(store.high));
+        if low > high || high > max || low > max {
             return Err(ProgramError::Bounds { index: self.index, low, high, min, max });
         }
         self.memory(store.address, 0, store.stride, store.rows.into(), store.row_bits.into())

@@ -1,7 +1,7 @@
 //! The configuration as it stands in a file.
 
 use super::Config;
-use crate::format::Rounding;
+use crate::format::{MachineScheme, Round, Rounding};
 use serde::{Deserialize, Serialize};
 
 /// The configuration as it stands in a file, before any check.
@@ -27,7 +27,9 @@ pub struct RawNumerics {
     pub max_k: u32,
     pub bias_bits: u32,
     pub accumulator_bits: AccumulatorBits,
-    pub rounding: Rounding,
+    pub scheme: MachineScheme,
+    pub rounding: RawRounding,
+    /// 0 for the scheme `pow2`.
     pub multiplier_bits: u32,
     pub shift_bits: u32,
 }
@@ -64,6 +66,28 @@ pub enum AccumulatorBits {
     Wrapping { wrapping: u32 },
 }
 
+/// `rounding = "half-to-even"` or another rule by its name, or `{ stochastic = RANDOM_BITS }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "rounding must be floor, ceil, toward-zero, away-from-zero, to-odd, half-to-even, half-toward-positive, \
+                 half-toward-negative, half-toward-zero, half-away-from-zero, or { stochastic = RANDOM_BITS }"
+)]
+pub enum RawRounding {
+    Named(Round),
+    Stochastic { stochastic: u32 },
+}
+
+impl From<Rounding> for RawRounding {
+    fn from(rounding: Rounding) -> Self {
+        match rounding {
+            Rounding::Fixed(round) => Self::Named(round),
+            Rounding::Stochastic { random_bits } => Self::Stochastic { stochastic: random_bits },
+        }
+    }
+}
+
 /// The word `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,7 +114,8 @@ impl From<&Config> for RawConfig {
                 } else {
                     AccumulatorBits::Exact(n.accumulator_bits)
                 },
-                rounding: n.rounding(),
+                scheme: n.scheme(),
+                rounding: n.rounding().into(),
                 multiplier_bits: n.multiplier_bits(),
                 shift_bits: n.shift_bits(),
             },
