@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from common import digests
-from tosa_peer import bits, generate, reference
+from tosa_peer import bits, generate, reference, require_exact
 
 LAYER = (
     "op in_bits weight_bits acc_bits in0 in1 in2 in3 w0 w1 w2 w3 out0 out1 out2 out3"
@@ -79,6 +79,7 @@ def layers(folder, tally):
         names = list(generated)
         for name in sorted({names[i * len(names) // kept] for i in range(kept)}):
             path, inputs, constants = generated[name]
+            require_exact(path)
             test, x, w, bias, y = described(operator, name, inputs, constants, reference(path))
             model = layer_model(test, x, w, bias)
             kind = f"{operator} i{test['in_bits']} x i{test['weight_bits']} to {test['acc_bits']} bits"

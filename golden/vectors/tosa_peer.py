@@ -38,12 +38,16 @@ def generate(folder, operator, *options):
     subprocess.run(command, check=True, capture_output=True)
     tests = {}
     for path in sorted(Path(folder).rglob("desc.json")):
-        compliance = json.loads(path.read_text())["meta"]["compliance"]["tensors"]
-        if {tensor["mode"] for tensor in compliance.values()} != {"EXACT"}:
-            sys.exit(f"{path.parent.name}: its result is not demanded to be exact")
         arrays = [[np.load(file) for file in sorted(path.parent.glob(f"{kind}-*.npy"))] for kind in ("input", "const")]
         tests[path.parent.name] = (path.parent, *arrays)
     return tests
+
+
+def require_exact(path):
+    """Stops unless the test in `path` demands an exact result."""
+    compliance = json.loads((path / "desc.json").read_text())["meta"]["compliance"]["tensors"]
+    if {tensor["mode"] for tensor in compliance.values()} != {"EXACT"}:
+        sys.exit(f"{path.name}: its result is not demanded to be exact")
 
 
 def reference(folder, n_outputs=1):

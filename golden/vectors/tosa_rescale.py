@@ -27,7 +27,7 @@ import numpy as np
 import tosa_serializer as ts
 
 from common import digests, words
-from tosa_peer import INTEGERS, STORED, bits, generate, graph, reference
+from tosa_peer import INTEGERS, STORED, bits, generate, graph, reference, require_exact
 
 RESCALE = "in_bits in_unsigned out_bits out_unsigned scale32 double channels values zero_in zero_out".split()
 SEED, TIE_SEED = 42, 0x746F73610000
@@ -74,6 +74,7 @@ def conformance_rescale(folder, tally):
         in_bits, out_bits, scale32, mode, _, in_unsigned, out_unsigned = re.fullmatch(pattern, name).groups()
         if mode == "I":
             continue
+        require_exact(path)
         zero_in = bits(zeros[0], int(in_bits), int(in_unsigned))[0]
         zero_out = bits(zeros[1], int(out_bits), int(out_unsigned))[0]
         columns = in_bits, in_unsigned, out_bits, out_unsigned, scale32, mode == "D", len(shift), x.size, zero_in, zero_out
