@@ -19,9 +19,8 @@ LAYER = (
     " stride_y stride_x pad_top pad_bottom pad_left pad_right dilation_y dilation_x zero_in zero_w n_bias"
 ).split()
 OPS = {"conv2d": 0, "depthwise_conv2d": 1, "matmul": 2}
-OPS = {"conv2d": 0, "depthwise_conv2d": 1, "matmul": 2}
-# Operator, how many tests of the run are kept (evenly spread), options of the generator.
 SMALL = ["--tensor-dim-range", "2,5", "--max-batch-size", "2", "--max-conv-stride", "2"]
+# Operator, the greatest number of tests that are kept of the run (evenly spread), options of the generator.
 RUNS = [
     ("conv2d", 48, ["--seed", "42", *SMALL]),
     ("conv2d", 48, ["--seed", "43", *SMALL]),
