@@ -20,12 +20,17 @@ LAYER = (
 ).split()
 OPS = {"conv2d": 0, "depthwise_conv2d": 1, "matmul": 2}
 SMALL = ["--tensor-dim-range", "2,5", "--max-batch-size", "2", "--max-conv-stride", "2"]
+# A wide range of dimensions admits several output channels for an input channel.
+DEPTHWISE = ["--tensor-dim-range", "2,13", "--max-conv-stride", "2", "--max-conv-padding", "1"]
+DEPTHWISE_SHAPES = [
+    ["--seed", "42", "--target-shape", "1,4,3,3", "--conv-kernel", "3,2"],
+    ["--seed", "43", "--target-shape", "2,3,4,2", "--conv-kernel", "2,3"],
+]
 # Operator, the greatest number of tests that are kept of the run (evenly spread), options of the generator.
 RUNS = [
     ("conv2d", 48, ["--seed", "42", *SMALL]),
     ("conv2d", 48, ["--seed", "43", *SMALL]),
-    ("depthwise_conv2d", 24, ["--seed", "42", *SMALL, "--conv-kernel", "3,2", "--max-conv-padding", "1"]),
-    ("depthwise_conv2d", 24, ["--seed", "43", *SMALL, "--conv-kernel", "2,3", "--max-conv-padding", "1"]),
+    *(("depthwise_conv2d", 24, [*options, *DEPTHWISE]) for options in DEPTHWISE_SHAPES),
     *(("matmul", 2, ["--seed", str(seed), "--tensor-dim-range", "1,8"]) for seed in range(42, 52)),
 ]
 INTEGER_TESTS = ["--profile", "tosa-pro-int", "--extension", "tosa-ext-int4", "tosa-ext-int16"]
