@@ -306,6 +306,11 @@ proptest! {
         prop_assert_eq!(clipped_share(&quantizer, &values, &[values.len()]), Ok(0.0));
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5))]
+
     /// Every method's scale follows the data's scale, exactly for powers of two.
     #[test]
     fn choices_follow_the_data(seed: u64, exponent in -8..=8_i32) {
