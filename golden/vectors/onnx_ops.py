@@ -1,0 +1,130 @@
+"""Vectors of the ONNX quantization operators: onnxruntime, the node tests of onnx, and tract.
+
+Writes
+  onnx_ops-cases.npz    small cases of onnxruntime in full (format: onnx_bank.py, cases: onnx_cases.py)
+  onnx_ops-nodes.npz    the 42 single-operator quantization node tests of onnx in full (format: onnx_bank.py); their stored
+                        outputs, not the package's reference evaluator, which rounds ties with odd zero points otherwise
+  onnx_ops-digests.npz  digests of onnxruntime's outputs; inputs by formula (onnx_formulas.py, parameters: onnx_sets.py)
+  onnx_ops-tract.npz    tract's own digests of the sets that it can run; only with `--tract PROGRAM`, the built tract/
+
+The files of digests hold for each table NAME: NAME_sets (parameters, one row a set), NAME_digests (each set's outputs in
+blocks of BLOCK, the sets one after another), and linear_matmul_scales (bits of the scales of a, b, y). Floats are digested
+by their bits.
+
+Compared with models of integers and single float32 operations (onnx_model.py). Exceptions, none of them compared:
+  int8 by uint8 QLinearMatMul and QLinearConv: onnxruntime has no kernel
+  a weight zero point for each channel of ConvInteger, and one for each row of a in MatMulInteger: onnxruntime rejects them
+  DynamicQuantizeLinear of NaN, of infinities, and of ranges whose scale is 0 or infinite in float32: unspecified
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from common import digests, save, versions
+from onnx.backend.test.loader import load_model_tests
+from onnx.helper import get_attribute_value
+from onnx.numpy_helper import to_array
+from onnx_bank import OPS, Bank
+from onnx_cases import SEED as CASE_SEED
+from onnx_cases import Cases
+from onnx_formulas import SEED
+from onnx_run import run
+from onnx_sets import all_sets
+from onnx_tract import run_tract
+
+BLOCK = 1024
+
+
+def flat(outputs):
+    """All outputs of a call as one row of integers; floats as their bits."""
+    parts = [np.asarray(part) for part in outputs]
+    parts = [part.view(np.int32) if part.dtype == np.float32 else part.astype(np.int64) for part in parts]
+    return np.concatenate([part.reshape(-1).astype(np.int64) for part in parts])
+
+
+def node_tests():
+    bank = Bank()
+    for test in load_model_tests(kind="node"):
+        graph = test.model.graph
+        if len(graph.node) != 1 or graph.node[0].op_type not in OPS:
+            continue
+        node = graph.node[0]
+        types = {value.name: value.type.tensor_type.elem_type for value in [*graph.input, *graph.output]}
+        ((inputs, outputs),) = test.data_sets
+
+        def tensors(names, values):
+            return [(types[n], to_array(v) if hasattr(v, "data_type") else v) for n, v in zip(names, values, strict=True)]
+
+        attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+        name = test.name.removeprefix("test_")
+        bank.add(name, node.op_type, attributes, tensors(node.input, inputs), tensors(node.output, outputs))
+    return bank
+
+
+def tables(results):
+    """The arrays of a file of digests from (set, outputs) pairs."""
+    arrays = {}
+    for one, values in results:
+        arrays.setdefault(f"{one.table}_sets", []).append(one.row)
+        arrays.setdefault(f"{one.table}_digests", []).append(digests(values, BLOCK))
+        if one.scale_bits:
+            arrays.setdefault(f"{one.table}_scales", []).append(one.scale_bits)
+    dtypes = {"sets": np.int32, "scales": np.uint32}
+    return {name: np.concatenate(rows) if name.endswith("digests") else np.array(rows, dtypes[name.rpartition("_")[2]])
+            for name, rows in arrays.items()}
+
+
+def compare(results):
+    """Prints a line for each table; returns how many values differ from the model."""
+    counts = {}
+    for one, values in results:
+        count = counts.setdefault(one.table, [0, 0])
+        expected = flat(one.expected)
+        assert values.shape == expected.shape, (one.table, one.row)
+        count[0] += len(values)
+        wrong = int(np.sum(values != expected))
+        count[1] += wrong
+        if wrong:
+            print(f"{one.table} {one.row}: {wrong} of {len(values)} differ from the model")
+    for table, (compared, wrong) in counts.items():
+        print(f"{table}: {compared} compared, {wrong} mismatching")
+    return sum(wrong for _, wrong in counts.values())
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--tract", type=Path, help="the built program of tract/")
+    tract = arguments.parse_args().tract
+
+    bank = node_tests()
+    out_of_scope = [name for name, covered in zip(bank.names, bank.covered, strict=True) if not covered]
+    note = f"{len(bank.names) - len(out_of_scope)} of {len(bank.names)} use only integers and float32; the others, with float8, "
+    note += f"float4 or float16, are kept for completeness: {', '.join(out_of_scope)}"
+    save("onnx_ops-nodes", versions("onnx"), 0, bank.arrays(), note)
+    print(f"nodes: {len(bank.names)} tests, {bank.n_outputs()} output values")
+
+    bank = Bank()
+    cases = Cases(bank)
+    cases.all()
+    save("onnx_ops-cases", versions("onnxruntime", "onnx"), CASE_SEED, bank.arrays())
+    print(f"cases: {len(bank.names)} cases, {cases.compared} compared, {cases.wrong} mismatching")
+
+    sets = list(all_sets())
+    results = [(one, flat(run(one.op, one.attributes, one.inputs, one.codes()))) for one in sets]
+    wrong = cases.wrong + compare(results)
+    save("onnx_ops-digests", versions("onnxruntime", "onnx"), SEED, tables(results) | {"block": np.array([BLOCK])})
+
+    if tract:
+        with tempfile.TemporaryDirectory() as folder:
+            results, peers, note = run_tract(tract, Path(folder), sets)
+        print("tract:")
+        wrong += compare(results)
+        save("onnx_ops-tract", peers, SEED, tables(results) | {"block": np.array([BLOCK])}, note)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
