@@ -4,10 +4,10 @@ Arrays of a file:
   names       one name a line, as UTF-8 bytes
   ops         one code a case, an index into OPS
   attributes  one row a case, columns ATTRIBUTES (absent ones have the operator's default; axis counts from the front)
-  covered     1: integers of 2, 4, 8, 16 or 32 bits and float32 only; 0: other number formats
+  covered     1: the quantized values are integers of 2, 4, 8, 16 or 32 bits; 0: they are minifloats
   tensors     one row a tensor: case, slot (inputs from 0, outputs from 100; an input left out has no row), ONNX type
               code, rank, and four dimensions (0 beyond the rank)
-  data        the tensors' elements in the same order, little endian: 4 bytes for float32 and int32, 2 for 16-bit types,
+  data        the tensors' elements in the same order, little endian: 4 bytes for float32 and int32, 2 for types of 16 bits,
               1 for all others (narrow integers in two's complement of 8 bits, float8 and float4 as their codes)
 """
 
@@ -48,7 +48,6 @@ MINIFLOAT = {
     TensorProto.FLOAT8E5M2: ml_dtypes.float8_e5m2,
     TensorProto.FLOAT4E2M1: ml_dtypes.float4_e2m1fn,
 }
-FORMATS_OF_GOLDEN = set(STORED) - set(MINIFLOAT) - {TensorProto.FLOAT16}
 
 
 def attribute_row(op, attributes, rank):
@@ -78,7 +77,7 @@ class Bank:
         self.names.append(name)
         self.ops.append(OPS.index(op))
         self.attributes.append(attribute_row(op, attributes, np.ndim(inputs[0][1])))
-        self.covered.append(all(type_code in FORMATS_OF_GOLDEN for _, type_code, _ in rows))
+        self.covered.append(all(type_code not in MINIFLOAT for _, type_code, _ in rows))
         for slot, type_code, array in rows:
             array = stored(type_code, array)
             self.tensors.append([case, slot, type_code, array.ndim] + list(array.shape) + [0] * (4 - array.ndim))

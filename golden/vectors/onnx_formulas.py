@@ -10,6 +10,7 @@ quantize_inputs: element i of a set with range low..high, zero point z and scale
           5:    as 0..3, then the float's bits + 1 (bit 3 of w set) or - 1
           6:    x = f32(2k mantissa + (w >> 40) % (2 mantissa)) 2^(exponent - 1)
           7:    the float with bits w >> 32; where its exponent field is all ones, bit 30 is flipped: never inf or NaN
+                (tract's sets: as 0..3)
 
 dynamic_inputs: row r takes words r 512 .. (r + 1) 512 of its set; h is its first word, j the column, e = (h & 15) - 8:
   (h >> 4) & 3 = 0: base = -((h >> 8) & 511), span = 511; 1: base = -((h >> 32) & 0xFFFFF), span = 1 + ((h >> 8) & 0xFFFFF);
@@ -54,7 +55,7 @@ def scaled(integer, exponent):
     return np.ldexp(np.asarray(integer, np.int64).astype(F32), exponent).astype(F32)
 
 
-def quantize_inputs(p, n, kind, zero, mantissa, exponent):
+def quantize_inputs(p, n, kind, zero, mantissa, exponent, raw=True):
     low, high = RANGES[kind]
     w = stream(p, n)
     guard = 3 + (high - low + 1) // 8
@@ -65,9 +66,9 @@ def quantize_inputs(p, n, kind, zero, mantissa, exponent):
     integer = np.where(choice == 4, even, np.where(choice == 6, even + offset, odd))
     bits = scaled(integer, exponent - 1).view(np.uint32)
     beside = np.where(w & np.uint64(8), bits + np.uint32(1), bits - np.uint32(1)).astype(np.uint32)
-    raw = (w >> np.uint64(32)).astype(np.uint32)
-    raw = np.where(raw & 0x7F800000 == 0x7F800000, raw ^ np.uint32(1 << 30), raw).astype(np.uint32)
-    bits = np.where(choice == 5, beside, np.where(choice == 7, raw, bits)).astype(np.uint32)
+    far = (w >> np.uint64(32)).astype(np.uint32)
+    far = np.where(far & 0x7F800000 == 0x7F800000, far ^ np.uint32(1 << 30), far).astype(np.uint32)
+    bits = np.where(choice == 5, beside, np.where((choice == 7) & raw, far, bits)).astype(np.uint32)
     return bits.view(F32)
 
 

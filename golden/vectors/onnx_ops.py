@@ -2,8 +2,8 @@
 
 Writes
   onnx_ops-cases.npz    small cases of onnxruntime in full (format: onnx_bank.py, cases: onnx_cases.py)
-  onnx_ops-nodes.npz    the 42 single-operator quantization node tests of onnx in full (format: onnx_bank.py); their stored
-                        outputs, not the package's reference evaluator, which rounds ties with odd zero points otherwise
+  onnx_ops-nodes.npz    the 42 single-operator quantization node tests of onnx in full (format: onnx_bank.py; which of them
+                        golden covers: onnx_nodes.py)
   onnx_ops-digests.npz  digests of onnxruntime's outputs; inputs by formula (onnx_formulas.py, parameters: onnx_sets.py)
   onnx_ops-tract.npz    tract's own digests of the sets that it can run; only with `--tract PROGRAM`, the built tract/
 
@@ -11,7 +11,8 @@ The files of digests hold for each table NAME: NAME_sets (parameters, one row a 
 blocks of BLOCK, the sets one after another), and linear_matmul_scales (bits of the scales of a, b, y). Floats are digested
 by their bits.
 
-Compared with models of integers and single float32 operations (onnx_model.py). Exceptions, none of them compared:
+Compared with models of integers and single float32 operations (onnx_model.py). Exceptions of tract: onnx_tract.py. Of
+onnxruntime, none of them compared:
   int8 by uint8 QLinearMatMul and QLinearConv: onnxruntime has no kernel
   a weight zero point for each channel of ConvInteger, and one for each row of a in MatMulInteger: onnxruntime rejects them
   DynamicQuantizeLinear of NaN, of infinities, and of ranges whose scale is 0 or infinite in float32: unspecified
@@ -24,13 +25,11 @@ from pathlib import Path
 
 import numpy as np
 from common import digests, save, versions
-from onnx.backend.test.loader import load_model_tests
-from onnx.helper import get_attribute_value
-from onnx.numpy_helper import to_array
-from onnx_bank import OPS, Bank
+from onnx_bank import Bank
 from onnx_cases import SEED as CASE_SEED
 from onnx_cases import Cases
 from onnx_formulas import SEED
+from onnx_nodes import node_tests
 from onnx_run import run
 from onnx_sets import all_sets
 from onnx_tract import run_tract
@@ -43,25 +42,6 @@ def flat(outputs):
     parts = [np.asarray(part) for part in outputs]
     parts = [part.view(np.int32) if part.dtype == np.float32 else part.astype(np.int64) for part in parts]
     return np.concatenate([part.reshape(-1).astype(np.int64) for part in parts])
-
-
-def node_tests():
-    bank = Bank()
-    for test in load_model_tests(kind="node"):
-        graph = test.model.graph
-        if len(graph.node) != 1 or graph.node[0].op_type not in OPS:
-            continue
-        node = graph.node[0]
-        types = {value.name: value.type.tensor_type.elem_type for value in [*graph.input, *graph.output]}
-        ((inputs, outputs),) = test.data_sets
-
-        def tensors(names, values):
-            return [(types[n], to_array(v) if hasattr(v, "data_type") else v) for n, v in zip(names, values, strict=True)]
-
-        attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
-        name = test.name.removeprefix("test_")
-        bank.add(name, node.op_type, attributes, tensors(node.input, inputs), tensors(node.output, outputs))
-    return bank
 
 
 def tables(results):
@@ -99,12 +79,13 @@ def main():
     arguments.add_argument("--tract", type=Path, help="the built program of tract/")
     tract = arguments.parse_args().tract
 
-    bank = node_tests()
-    out_of_scope = [name for name, covered in zip(bank.names, bank.covered, strict=True) if not covered]
-    note = f"{len(bank.names) - len(out_of_scope)} of {len(bank.names)} use only integers and float32; the others, with float8, "
-    note += f"float4 or float16, are kept for completeness: {', '.join(out_of_scope)}"
-    save("onnx_ops-nodes", versions("onnx"), 0, bank.arrays(), note)
-    print(f"nodes: {len(bank.names)} tests, {bank.n_outputs()} output values")
+    bank, compared, nodes_wrong = node_tests()
+    minifloats = [name for name, covered in zip(bank.names, bank.covered, strict=True) if not covered]
+    note = f"{len(bank.names) - len(minifloats)} of {len(bank.names)} are covered by integer formats of 2, 4, 8, 16 and 32 bits "
+    note += f"(float16 scales as the float32 of the same value). Out of scope, their values are minifloats: {', '.join(minifloats)}"
+    save("onnx_ops-nodes", versions("onnx"), None, bank.arrays(), note)
+    print(f"nodes: {len(bank.names)} tests, {bank.n_outputs()} outputs; {compared} compared, {nodes_wrong} mismatching")
+    print(note)
 
     bank = Bank()
     cases = Cases(bank)
@@ -114,7 +95,7 @@ def main():
 
     sets = list(all_sets())
     results = [(one, flat(run(one.op, one.attributes, one.inputs, one.codes()))) for one in sets]
-    wrong = cases.wrong + compare(results)
+    wrong = nodes_wrong + cases.wrong + compare(results)
     save("onnx_ops-digests", versions("onnxruntime", "onnx"), SEED, tables(results) | {"block": np.array([BLOCK])})
 
     if tract:

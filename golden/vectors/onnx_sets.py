@@ -1,5 +1,7 @@
 """The digested sets: their parameters, and each operator's inputs and model for one set. Formulas: onnx_formulas.py."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx_formulas as formulas
 from onnx import TensorProto as T
@@ -10,12 +12,18 @@ SCALES = ((1, 0), (1, -7), (13421773, -27), (11184811, -25), (3, -5), (16777215,
 KINDS = list(RANGES)
 
 
+@dataclass
 class Set:
-    """One call of the peer: operator, attributes, inputs, output kinds, and what the model says."""
+    """One call of the peer: operator, attributes, inputs, kinds of the outputs, and what the model says."""
 
-    def __init__(self, table, row, op, attributes, inputs, kinds, expected, bits=()):
-        self.table, self.row, self.op, self.attributes, self.inputs = table, row, op, attributes, inputs
-        self.kinds, self.expected, self.scale_bits = kinds, expected, bits
+    table: str
+    row: list
+    op: str
+    attributes: dict
+    inputs: list
+    kinds: list
+    expected: list
+    scale_bits: list | None = None
 
     def codes(self):
         return [T.FLOAT if kind == "float" else CODE[kind] for kind in self.kinds]
