@@ -6,34 +6,97 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub enum GoldenError {
     /// A value does not fit the format that the configuration gives it.
-    OutOfRange { property: &'static str, value: i64, min: i64, max: i64 },
+    OutOfRange {
+        property: &'static str,
+        value: i64,
+        min: i64,
+        max: i64,
+    },
     /// An element of a matrix does not fit the format that the configuration gives it.
-    Element { matrix: &'static str, row: usize, col: usize, value: i64, min: i64, max: i64 },
+    Element {
+        matrix: &'static str,
+        row: usize,
+        col: usize,
+        value: i64,
+        min: i64,
+        max: i64,
+    },
     /// The parameters of one channel were refused.
-    Channel { channel: usize, source: Box<GoldenError> },
-    BoundsOrder { low: i64, high: i64 },
-    Length { what: &'static str, given: usize, expected: usize },
-    Empty { dimension: &'static str },
-    TooManyTerms { k: usize, max_k: u32 },
-    NarrowPsum { psum_bits: u32, accumulator_bits: u32 },
+    Channel {
+        channel: usize,
+        source: Box<GoldenError>,
+    },
+    BoundsOrder {
+        low: i64,
+        high: i64,
+    },
+    Length {
+        what: &'static str,
+        given: usize,
+        expected: usize,
+    },
+    Empty {
+        dimension: &'static str,
+    },
+    TooManyTerms {
+        k: usize,
+        max_k: u32,
+    },
+    NarrowPsum {
+        psum_bits: u32,
+        accumulator_bits: u32,
+    },
     /// Stochastic rounding was given a stream of another number of random bits, or none.
-    RandomBits { random_bits: u32, given: u32 },
+    RandomBits {
+        random_bits: u32,
+        given: u32,
+    },
     /// A number format that does not exist.
-    Format { kind: &'static str, bits: u32, rule: &'static str },
+    Format {
+        kind: &'static str,
+        bits: u32,
+        rule: &'static str,
+    },
     /// A scale that no quantizer can divide by.
-    Scale { index: usize, value: String, rule: &'static str },
+    Scale {
+        index: usize,
+        value: String,
+        rule: &'static str,
+    },
     /// A ratio of scales that a multiplier cannot stand for.
-    Ratio { value: f64, min: f64, max: f64 },
+    Ratio {
+        value: f64,
+        min: f64,
+        max: f64,
+    },
     /// An axis, or the number of parameters along it, does not fit the tensor.
-    Axis { what: &'static str, value: usize, rule: String },
+    Axis {
+        what: &'static str,
+        value: usize,
+        rule: String,
+    },
     /// A NaN or an infinity that the policy refuses.
-    NotFinite { index: usize, value: f32 },
+    NotFinite {
+        index: usize,
+        value: f32,
+    },
     /// A sum that the accumulator cannot hold.
-    Accumulator { index: usize, value: i128, bits: u32 },
+    Accumulator {
+        index: usize,
+        value: i128,
+        bits: u32,
+    },
     /// A codebook of levels that cannot serve.
-    Codebook { property: &'static str, value: String, rule: String },
+    Codebook {
+        property: &'static str,
+        value: String,
+        rule: String,
+    },
     /// A shape that an operator cannot work on.
-    Shape { operator: &'static str, rule: String },
+    Shape {
+        operator: &'static str,
+        rule: String,
+    },
 }
 
 impl fmt::Display for GoldenError {

@@ -216,6 +216,7 @@ pub(crate) fn shift_round_i64(value: i64, shift: u32, round: Round) -> i64 {
 pub(crate) fn shift_stochastic_i64(value: i64, shift: u32, random: u32, random_bits: u32) -> i64 {
     let floor = value >> shift;
     let dropped = (value - (floor << shift)) as u64;
-    let highest = if shift >= random_bits { dropped >> (shift - random_bits) } else { dropped << (random_bits - shift) };
+    let highest =
+        if shift >= random_bits { dropped >> (shift - random_bits) } else { dropped << (random_bits - shift) };
     floor + ((highest + u64::from(random)) >> random_bits) as i64
 }
