@@ -16,6 +16,7 @@ quant_rows: row i of set p, with w = word i of stream SEED at p 2^16, range low.
 Rows in full: `rows_sets` has bits, signed, narrow, z of 28 formats, `rows_k` 48 values k each (x = k / 16, scale 1), `rows_q` the
 seven modes' q (set, mode, row). Trunc: `trunc_sets` has input bits, output bits, z; `trunc_k` (x = k / 2, scale 1), `trunc_q`
 (set, mode, row) = rounded((RNE(x + z)) / 2^(input - output)); Trunc's real output is q - z, the scale is not changed.
+Float arrays hold float32 bits.
 
 Compared with exact rational arithmetic on the float32 x / scale and, rounded to float32 once more, + zero. Documented exceptions,
 stored by themselves and in no other table:
@@ -50,6 +51,11 @@ def peer(op, x, constants, opset=1, **attributes):
     graph = helper.make_graph([node], op, values[:1], values[1:], initializer=tensors)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, opset)]
     return execute_onnx(ModelWrapper(helper.make_model(graph, opset_imports=opsets)), {"x": x})["y"]
+
+
+def float_bits(values):
+    """float32 values as arrays of their bits."""
+    return np.atleast_1d(np.asarray(values, F32)).view(np.uint32)
 
 
 def limits(bits, signed, narrow):
@@ -165,9 +171,9 @@ def in_full(check):
     check.same("the float32 below 1/2", exception, [[0, 0], [1, 0], [0, -1], [1, -1], [0, 0], [1, -1], [0, 0]])
     return {
         "rows_sets": np.array(rows_sets, np.int16), "rows_k": np.array(rows_k, np.int16), "rows_q": np.array(rows_q, np.int16),
-        "bipolar_x": signs, "bipolar_scale": np.array([scale]), "bipolar_y": bipolar,
-        "one_bit_x": one_bit_x, "one_bit_signed": one_bit.astype(np.int8), "one_bit_unsigned": unsigned_bit.astype(np.int8),
-        "below_half_x": below_half, "below_half_q": np.array(exception, np.int8),
+        "bipolar_x": float_bits(signs), "bipolar_scale": float_bits(scale), "bipolar_y": float_bits(bipolar),
+        "one_bit_x": float_bits(one_bit_x), "one_bit_signed": one_bit.astype(np.int8), "one_bit_unsigned": unsigned_bit.astype(np.int8),
+        "below_half_x": float_bits(below_half), "below_half_q": np.array(exception, np.int8),
         **truncations(check),
     }
 
