@@ -19,9 +19,8 @@ dynamic_inputs: row r takes words r 512 .. (r + 1) 512 of its set; h is its firs
   t = 0 for j = 1, span - 1 for j = 2, else w % span; x = f32(base + t) 2^(e - 1). In rows of the first kind the scale is
   2^e exactly, x / scale is a multiple of 1/2, and the zero point is a tie in every second row.
 
-codes: element i of a tensor of 8-bit codes: the low 8 bits of w(i), as the type reads them (the second operand takes the
-  words from SECOND_OPERAND on); where `high_bits` b is not 0:
-  255 - (w & (2^b - 1)) for uint8, -128 + (w & (2^b - 1)) for int8: values near the greatest product.
+codes: element i of a tensor of 8-bit codes: 255 - (w & mask) for uint8, -128 + (w & mask) for int8. A mask of 255 gives all
+  codes, a small one those with the greatest products. The second operand takes the words from SECOND_OPERAND on.
 
 targets: with T = terms, a is 2 x (T + 1) with rows a_zero + [127 T times, 1] and a_zero - [127 T times, 1]; b is
   (T + 1) x n, column i holds b_zero + the shares of target i. The scales' ratio is an odd number over 2^shift.
@@ -89,14 +88,9 @@ def dynamic_inputs(p, n_rows, n_columns=512):
     return result
 
 
-def codes(p, shape, kind, high_bits=0, first=0):
-    w = stream(p, int(np.prod(shape)), first)
-    if high_bits:
-        part = signed(w & np.uint64(2**high_bits - 1))
-        values = 255 - part if kind == "uint8" else -128 + part
-    else:
-        values = signed(w & np.uint64(255)) - (256 * signed(w >> np.uint64(7) & np.uint64(1)) if kind == "int8" else 0)
-    return values.reshape(shape)
+def codes(p, shape, kind, mask=255, first=0):
+    part = signed(stream(p, int(np.prod(shape)), first) & np.uint64(mask))
+    return (255 - part if kind == "uint8" else -128 + part).reshape(shape)
 
 
 def targets(p, n, a_zero, b_zero, shift, limit_bits, terms):

@@ -79,16 +79,19 @@ def dynamic_sets():
 
 
 def integer_matmul_sets():
-    """Table `matmul_integer`: stream, type of a, type of b, m, k, n, zero point of a, of b, high_bits."""
+    """Table `matmul_integer`: stream, type of a, type of b, m, k, n, zero point of a, of b, mask.
+
+    33,026 products of 255 and 255 are the first that int32 cannot hold.
+    """
     p = 192
     for a_kind, b_kind in (*PAIRS, ("int8", "uint8")):
         middle = [RANGES[kind][1] // 2 for kind in (a_kind, b_kind)]
-        shapes = ((64, 96, 64, *middle, 0), (48, 17, 80, 0, 0, 0), (2, 33_026, 3, 0, 0, 2), (2, 33_025, 2, 0, 0, 1),
-                  (3, 70_000, 2, 0, 0, 3), (2, 140_000, 2, 0, 0, 2))
-        for m, k, n, a_zero, b_zero, high in shapes:
-            a = formulas.codes(p, (m, k), a_kind, high)
-            b = formulas.codes(p, (k, n), b_kind, high, formulas.SECOND_OPERAND)
-            row = [p, CODE[a_kind], CODE[b_kind], m, k, n, a_zero, b_zero, high]
+        shapes = ((64, 96, 64, *middle, 255), (48, 17, 80, 0, 0, 255), (2, 33_025, 2, 0, 0, 0), (2, 33_026, 2, 0, 0, 0),
+                  (2, 40_000, 3, 0, 0, 3), (3, 70_000, 2, 0, 0, 7), (2, 140_000, 2, 0, 0, 3))
+        for m, k, n, a_zero, b_zero, mask in shapes:
+            a = formulas.codes(p, (m, k), a_kind, mask)
+            b = formulas.codes(p, (k, n), b_kind, mask, formulas.SECOND_OPERAND)
+            row = [p, CODE[a_kind], CODE[b_kind], m, k, n, a_zero, b_zero, mask]
             parts = [integers(a_kind, a), integers(b_kind, b), integers(a_kind, a_zero), integers(b_kind, b_zero)]
             yield Set("matmul_integer", row, "MatMulInteger", {}, parts, ["int32"], [matmul(a, b, a_zero, b_zero)])
             p += 1
@@ -130,7 +133,7 @@ def conv_sets():
             for linear in range(2 if (x_kind, w_kind) in PAIRS else 1):
                 x_zero, w_zero, y_zero = RANGES[x_kind][1] // 2, RANGES[w_kind][1] // 2, RANGES[x_kind][1] // 2 + 1
                 x = formulas.codes(p, x_shape, x_kind)
-                w = formulas.codes(p, w_shape, w_kind, 0, formulas.SECOND_OPERAND)
+                w = formulas.codes(p, w_shape, w_kind, 255, formulas.SECOND_OPERAND)
                 attributes = {"group": group, "strides": strides, "pads": pads, "dilations": dilations}
                 acc = conv(x, w, x_zero, w_zero, **attributes)
                 row = [p, CODE[x_kind], CODE[w_kind], linear, *x_shape, w_shape[0], *w_shape[2:], group, *strides, *pads,

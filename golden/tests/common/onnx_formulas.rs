@@ -74,12 +74,12 @@ impl Part {
         self.words(0, n).map(|w| (w >> 32) as i32).collect()
     }
 
-    pub fn first_operand(self, n: usize, format: QFormat, high_bits: u32) -> Vec<i32> {
-        self.words(0, n).map(|w| code(w, format, high_bits)).collect()
+    pub fn first_operand(self, n: usize, format: QFormat, mask: u64) -> Vec<i32> {
+        self.words(0, n).map(|w| code(w, format, mask)).collect()
     }
 
-    pub fn second_operand(self, n: usize, format: QFormat, high_bits: u32) -> Vec<i32> {
-        self.words(SECOND_OPERAND, n).map(|w| code(w, format, high_bits)).collect()
+    pub fn second_operand(self, n: usize, format: QFormat, mask: u64) -> Vec<i32> {
+        self.words(SECOND_OPERAND, n).map(|w| code(w, format, mask)).collect()
     }
 
     /// The two operands of a product whose accumulators are half and more ties of a division by 2^shift.
@@ -115,11 +115,8 @@ impl Part {
     }
 }
 
-fn code(w: u64, format: QFormat, high_bits: u32) -> i32 {
-    if high_bits == 0 {
-        return format.decode(w as u32) as i32;
-    }
-    let part = (w & ((1 << high_bits) - 1)) as i32;
+fn code(w: u64, format: QFormat, mask: u64) -> i32 {
+    let part = (w & mask) as i32;
     if format.min() < 0 {
         -128 + part
     } else {
