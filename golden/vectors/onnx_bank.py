@@ -3,7 +3,8 @@
 Arrays of a file:
   names       one name a line, as UTF-8 bytes
   ops         one code a case, an index into OPS
-  attributes  one row a case, columns ATTRIBUTES (absent ones have the operator's default; axis counts from the front)
+  attributes  one row a case, columns ATTRIBUTES (absent ones have the operator's default; the axis counts from the
+              front)
   covered     1: the quantized values are integers of 2, 4, 8, 16 or 32 bits; 0: they are minifloats
   tensors     one row a tensor: case, slot (inputs from 0, outputs from 100; an input left out has no row), ONNX type
               code, rank, and four dimensions (0 beyond the rank)
@@ -24,8 +25,19 @@ OPS = (
     "ConvInteger",
     "DynamicQuantizeLinear",
 )
-ATTRIBUTES = ("axis", "block_size", "group", "stride_h", "stride_w", "pad_top", "pad_left", "pad_bottom", "pad_right",
-              "dilation_h", "dilation_w")
+ATTRIBUTES = (
+    "axis",
+    "block_size",
+    "group",
+    "stride_h",
+    "stride_w",
+    "pad_top",
+    "pad_left",
+    "pad_bottom",
+    "pad_right",
+    "dilation_h",
+    "dilation_w",
+)
 FIRST_OUTPUT = 100
 STORED = {
     TensorProto.FLOAT: np.float32,
@@ -53,8 +65,14 @@ MINIFLOAT = {
 def attribute_row(op, attributes, rank):
     axis = attributes.get("axis", 1 if op in ("QuantizeLinear", "DequantizeLinear") else 0)
     pads = attributes.get("pads", [0, 0, 0, 0])
-    return [axis % max(rank, 1) if axis < 0 else axis, attributes.get("block_size", 0), attributes.get("group", 1),
-            *attributes.get("strides", [1, 1]), *pads, *attributes.get("dilations", [1, 1])]
+    return [
+        axis % max(rank, 1) if axis < 0 else axis,
+        attributes.get("block_size", 0),
+        attributes.get("group", 1),
+        *attributes.get("strides", [1, 1]),
+        *pads,
+        *attributes.get("dilations", [1, 1]),
+    ]
 
 
 def stored(type_code, array):

@@ -5,17 +5,18 @@ conversion of an integer to float32 (to nearest, ties to even), a multiplication
 
 quantize_inputs: element i of a set with range low..high, zero point z and scale s = mantissa 2^exponent:
   g = 3 + (high - low + 1) / 8 (whole part); k = low - z - g + (w >> 8) % (high - low + 1 + 2 g)
-  w & 7 = 0..3: x = f32((2k + 1) mantissa) 2^(exponent - 1): the tie between steps k and k + 1, where f32 is exact
+  w & 7 = 0..3: x = f32((2k + 1) mantissa) 2^(exponent - 1): where f32 is exact, the tie of steps k and k + 1
           4:    x = f32(2k mantissa) 2^(exponent - 1)
           5:    as 0..3, then the float's bits + 1 (bit 3 of w set) or - 1
           6:    x = f32(2k mantissa + (w >> 40) % (2 mantissa)) 2^(exponent - 1)
-          7:    the float with bits w >> 32; where its exponent field is all ones, bit 30 is flipped: never inf or NaN
+          7:    the float with bits w >> 32; where its exponent field is all ones, bit 30 is flipped: it is finite
                 (tract's sets: as 0..3)
 
 dynamic_inputs: row r takes words r 512 .. (r + 1) 512 of its set; h is its first word, j the column, e = (h & 15) - 8:
-  (h >> 4) & 3 = 0: base = -((h >> 8) & 511), span = 511; 1: base = -((h >> 32) & 0xFFFFF), span = 1 + ((h >> 8) & 0xFFFFF);
-               2: base = 1 + ((h >> 32) & 0xFFF), span = 1 + ((h >> 8) & 0xFFFF);
-               3: as 2, then base = -base - span
+  (h >> 4) & 3 = 0: base = -((h >> 8) & 511), span = 511
+                 1: base = -((h >> 32) & 0xFFFFF), span = 1 + ((h >> 8) & 0xFFFFF)
+                 2: base = 1 + ((h >> 32) & 0xFFF), span = 1 + ((h >> 8) & 0xFFFF)
+                 3: as 2, then base = -base - span
   t = 0 for j = 1, span - 1 for j = 2, else w % span; x = f32(base + t) 2^(e - 1). In rows of the first kind the scale is
   2^e exactly, x / scale is a multiple of 1/2, and the zero point is a tie in every second row.
 
@@ -28,7 +29,8 @@ targets: with T = terms, a is 2 x (T + 1) with rows a_zero + [127 T times, 1] an
   if negative. q = target / 127; row t < T of b takes q / T, one more where t < q % T; row T takes target % 127.
   So the accumulators are target and -target, and more than half of them are ties.
 
-channel_scales: with word w(CHANNELS + i), channel i of a convolution has the scale 2^23 2^-33 (i odd), (2^23 + (w & (2^23 - 1))) 2^-33 (i even).
+channel_scales: with word w(CHANNELS + i), channel i of a convolution has the scale 2^23 2^-33 (i odd) or
+  (2^23 + (w & (2^23 - 1))) 2^-33 (i even).
 """
 
 import numpy as np
@@ -77,10 +79,9 @@ def dynamic_inputs(p, n_rows, n_columns=512):
     for r, w in enumerate(rows):
         h = int(w[0])
         kind = h >> 4 & 3
-        base, span = {
-            0: (-(h >> 8 & 511), 511),
-            1: (-(h >> 32 & 0xFFFFF), 1 + (h >> 8 & 0xFFFFF)),
-        }.get(kind, (1 + (h >> 32 & 0xFFF), 1 + (h >> 8 & 0xFFFF)))
+        base, span = {0: (-(h >> 8 & 511), 511), 1: (-(h >> 32 & 0xFFFFF), 1 + (h >> 8 & 0xFFFFF))}.get(
+            kind, (1 + (h >> 32 & 0xFFF), 1 + (h >> 8 & 0xFFFF))
+        )
         base = -base - span if kind == 3 else base
         t = signed(w % np.uint64(span))
         t[1], t[2] = 0, span - 1

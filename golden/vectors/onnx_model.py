@@ -7,8 +7,17 @@ operations. A NaN becomes the least value of the output format: the specificatio
 import numpy as np
 
 F32 = np.float32
-RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535),
-          "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3), "int32": (-2**31, 2**31 - 1)}
+RANGES = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "uint16": (0, 65535),
+    "int4": (-8, 7),
+    "uint4": (0, 15),
+    "int2": (-2, 1),
+    "uint2": (0, 3),
+    "int32": (-(2**31), 2**31 - 1),
+}
 
 
 def spread(parameter, shape, axis, block_size):
@@ -22,7 +31,7 @@ def spread(parameter, shape, axis, block_size):
 
 
 def round_even(x):
-    """The nearest integer to a float32, ties to even, as an exact integer ratio gives it; infinities are cut at 2^40."""
+    """The nearest integer to a float32, ties to even, by exact steps; magnitudes are cut at 2^40."""
     x = np.clip(np.asarray(x, F32).astype(np.float64), -(2.0**40), 2.0**40)
     twice = np.floor(2 * x).astype(np.int64)
     exact = twice == 2 * x

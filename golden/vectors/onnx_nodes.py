@@ -3,8 +3,8 @@
 The expected outputs are those stored in the tests, not those of the package's reference evaluator, which adds the zero
 point before rounding in QLinearMatMul and QLinearConv and so rounds ties with odd zero points otherwise.
 
-Not covered, and only kept: tests with float8 or float4 (minifloat formats). The float16 scales of four QLinearMatMul tests
-count as the float32 of the same value.
+Not covered, and only kept: tests with float8 or float4 (minifloat formats). The float16 scales of four QLinearMatMul
+tests count as the float32 of the same value.
 """
 
 import numpy as np
@@ -63,9 +63,13 @@ def node_tests():
         if not bank.covered[-1]:
             continue
         attributes.pop("output_dtype", None)
-        for (code, expected), ours in zip(outputs, evaluate(node.op_type, attributes, inputs, outputs[0][0]), strict=True):
-            expected, ours = (np.asarray(values) if code == T.FLOAT else np.asarray(values).astype(np.int64)
-                              for values in (expected, ours))
+        for (code, expected), ours in zip(
+            outputs, evaluate(node.op_type, attributes, inputs, outputs[0][0]), strict=True
+        ):
+            expected, ours = (
+                np.asarray(values) if code == T.FLOAT else np.asarray(values).astype(np.int64)
+                for values in (expected, ours)
+            )
             assert expected.shape == ours.shape, name
             compared += expected.size
             differ = int(np.sum(expected != ours))

@@ -47,8 +47,15 @@ def quantize_sets():
             x = formulas.quantize_inputs(p, n, kind, zero, mantissa, exponent)
             scale = scale_of(mantissa, exponent)
             row = [p, CODE[kind], n, zero, mantissa, exponent]
-            yield Set("quantize", row, "QuantizeLinear", {}, [f32(x), f32(scale), integers(kind, zero)], [kind],
-                      [quantize(x, scale, zero, kind)])
+            yield Set(
+                "quantize",
+                row,
+                "QuantizeLinear",
+                {},
+                [f32(x), f32(scale), integers(kind, zero)],
+                [kind],
+                [quantize(x, scale, zero, kind)],
+            )
             p += 1
 
 
@@ -67,15 +74,29 @@ def dequantize_sets():
                 q = low + np.arange(n)
             scale = scale_of(mantissa, exponent)
             row = [p, CODE[kind], n, zero, mantissa, exponent]
-            yield Set("dequantize", row, "DequantizeLinear", {}, [integers(kind, q), f32(scale), integers(kind, zero)],
-                      ["float"], [dequantize(q, scale, zero)])
+            yield Set(
+                "dequantize",
+                row,
+                "DequantizeLinear",
+                {},
+                [integers(kind, q), f32(scale), integers(kind, zero)],
+                ["float"],
+                [dequantize(q, scale, zero)],
+            )
 
 
 def dynamic_sets():
     """Table `dynamic`: stream, row, columns. Digested: the codes, then the scale's bits, then the zero point."""
     for r, x in enumerate(formulas.dynamic_inputs(128, 256)):
-        yield Set("dynamic", [128, r, len(x)], "DynamicQuantizeLinear", {}, [f32(x)], ["uint8", "float", "uint8"],
-                  dynamic_quantize(x))
+        yield Set(
+            "dynamic",
+            [128, r, len(x)],
+            "DynamicQuantizeLinear",
+            {},
+            [f32(x)],
+            ["uint8", "float", "uint8"],
+            dynamic_quantize(x),
+        )
 
 
 def integer_matmul_sets():
@@ -86,8 +107,15 @@ def integer_matmul_sets():
     p = 192
     for a_kind, b_kind in (*PAIRS, ("int8", "uint8")):
         middle = [RANGES[kind][1] // 2 for kind in (a_kind, b_kind)]
-        shapes = ((64, 96, 64, *middle, 255), (48, 17, 80, 0, 0, 255), (2, 33_025, 2, 0, 0, 0), (2, 33_026, 2, 0, 0, 0),
-                  (2, 40_000, 3, 0, 0, 3), (3, 70_000, 2, 0, 0, 7), (2, 140_000, 2, 0, 0, 3))
+        shapes = (
+            (64, 96, 64, *middle, 255),
+            (48, 17, 80, 0, 0, 255),
+            (2, 33_025, 2, 0, 0, 0),
+            (2, 33_026, 2, 0, 0, 0),
+            (2, 40_000, 3, 0, 0, 3),
+            (3, 70_000, 2, 0, 0, 7),
+            (2, 140_000, 2, 0, 0, 3),
+        )
         for m, k, n, a_zero, b_zero, mask in shapes:
             a = formulas.codes(p, (m, k), a_kind, mask)
             b = formulas.codes(p, (k, n), b_kind, mask, formulas.SECOND_OPERAND)
@@ -113,8 +141,16 @@ def linear_matmul_sets():
             a_zero, b_zero, n = zeros[turn % 2], (3 if b_kind == "uint8" else -7), (512 if terms > 8 else 4096)
             a, b = formulas.targets(p, n, a_zero, b_zero, shift, limit_bits, terms)
             row = [p, CODE[a_kind], CODE[b_kind], n, a_zero, b_zero, y_zero, shift, limit_bits, terms]
-            parts = [integers(a_kind, a), f32(scales[0]), integers(a_kind, a_zero), integers(b_kind, b), f32(scales[1]),
-                     integers(b_kind, b_zero), f32(scales[2]), integers(a_kind, y_zero)]
+            parts = [
+                integers(a_kind, a),
+                f32(scales[0]),
+                integers(a_kind, a_zero),
+                integers(b_kind, b),
+                f32(scales[1]),
+                integers(b_kind, b_zero),
+                f32(scales[2]),
+                integers(a_kind, y_zero),
+            ]
             expected = requantize(matmul(a, b, a_zero, b_zero), *scales, y_zero, a_kind)
             yield Set("linear_matmul", row, "QLinearMatMul", {}, parts, [a_kind], [expected], bits(*scales))
             p += 1
@@ -125,9 +161,11 @@ def conv_sets():
     pads (top, left, bottom, right), two dilations, zero points of x, w, y. ConvInteger (linear = 0), or QLinearConv with
     x_scale = y_scale = 1, the scales of `channel_scales`, and no bias."""
     p = 384
-    geometries = (((2, 8, 12, 11), (8, 4, 3, 3), 2, (1, 1), (1, 1, 1, 1), (1, 1)),
-                  ((1, 8, 20, 21), (12, 8, 3, 2), 1, (2, 1), (0, 2, 1, 1), (2, 3)),
-                  ((2, 6, 16, 16), (6, 1, 3, 3), 6, (1, 2), (1, 1, 0, 2), (1, 1)))
+    geometries = (
+        ((2, 8, 12, 11), (8, 4, 3, 3), 2, (1, 1), (1, 1, 1, 1), (1, 1)),
+        ((1, 8, 20, 21), (12, 8, 3, 2), 1, (2, 1), (0, 2, 1, 1), (2, 3)),
+        ((2, 6, 16, 16), (6, 1, 3, 3), 6, (1, 2), (1, 1, 0, 2), (1, 1)),
+    )
     for x_kind, w_kind in (*PAIRS, ("int8", "uint8")):
         for x_shape, w_shape, group, strides, pads, dilations in geometries:
             for linear in range(2 if (x_kind, w_kind) in PAIRS else 1):
@@ -136,16 +174,43 @@ def conv_sets():
                 w = formulas.codes(p, w_shape, w_kind, 255, formulas.SECOND_OPERAND)
                 attributes = {"group": group, "strides": strides, "pads": pads, "dilations": dilations}
                 acc = conv(x, w, x_zero, w_zero, **attributes)
-                row = [p, CODE[x_kind], CODE[w_kind], linear, *x_shape, w_shape[0], *w_shape[2:], group, *strides, *pads,
-                       *dilations, x_zero, w_zero, y_zero]
+                row = [
+                    p,
+                    CODE[x_kind],
+                    CODE[w_kind],
+                    linear,
+                    *x_shape,
+                    w_shape[0],
+                    *w_shape[2:],
+                    group,
+                    *strides,
+                    *pads,
+                    *dilations,
+                    x_zero,
+                    w_zero,
+                    y_zero,
+                ]
                 if linear:
                     scales = formulas.channel_scales(p, w_shape[0])
-                    parts = [integers(x_kind, x), f32(1), integers(x_kind, x_zero), integers(w_kind, w), f32(scales),
-                             integers(w_kind, np.full(len(scales), w_zero)), f32(1), integers(x_kind, y_zero)]
+                    parts = [
+                        integers(x_kind, x),
+                        f32(1),
+                        integers(x_kind, x_zero),
+                        integers(w_kind, w),
+                        f32(scales),
+                        integers(w_kind, np.full(len(scales), w_zero)),
+                        f32(1),
+                        integers(x_kind, y_zero),
+                    ]
                     expected = requantize(acc, 1, scales.reshape(-1, 1, 1), 1, y_zero, x_kind)
                     yield Set("conv", row, "QLinearConv", attributes, parts, [x_kind], [expected])
                 else:
-                    parts = [integers(x_kind, x), integers(w_kind, w), integers(x_kind, x_zero), integers(w_kind, w_zero)]
+                    parts = [
+                        integers(x_kind, x),
+                        integers(w_kind, w),
+                        integers(x_kind, x_zero),
+                        integers(w_kind, w_zero),
+                    ]
                     yield Set("conv", row, "ConvInteger", attributes, parts, ["int32"], [acc])
                 p += 1
 

@@ -1,15 +1,17 @@
 """Runs the digested sets in tract, by the program of tract/.
 
-tract computes QuantizeLinear in two ways: with one scale by the float32 reciprocal of the scale, with one scale an axis by
-a division, which its optimizer makes a product by the reciprocal. So each set of int8 and uint8 is run twice: table
-`quantize` with its scale given twice, for the two halves of the input, without the optimizer; table `quantize_reciprocal`
-with the scale given once, with the optimizer, like all other sets.
+tract computes QuantizeLinear in two ways: with one scale by the float32 reciprocal of the scale, with one scale an axis
+by a division, which its optimizer makes a product by the reciprocal. So each set of int8 and uint8 is run twice: table
+`quantize` with its scale given twice, for the two halves of the input, without the optimizer; table
+`quantize_reciprocal` with the scale given once, with the optimizer, like all other sets.
 
-Exceptions, with their own tables or not stored:
-  accumulators beyond 2^24 in QLinearMatMul with scales that are powers of two: tract shifts the integer and never makes it
-    a float32. Table `linear_matmul_shift`, compared with the one exact rounding; onnxruntime's are in `linear_matmul`
-  |x / scale| >= 2^31 with a zero point of the same sign: tract adds the zero point in int32, which wraps, so it gives the
-    wrong end of the range; those elements (w & 7 = 7 in onnx_formulas.py) are ties here
+Exceptions, with tables of their own or not stored:
+  accumulators beyond 2^24 in QLinearMatMul with scales that are powers of two: tract shifts the integer and never makes
+    it a float32. Table `linear_matmul_shift`, compared with the one exact rounding; what onnxruntime makes of the same
+    inputs is in its table `linear_matmul`
+  |x / scale| >= 2^31 with a zero point of the same sign: tract adds the zero point in int32, which wraps, so it gives
+    the wrong end of the range; those elements (w & 7 = 7 in onnx_formulas.py) are ties here
+  NaN: tract gives the zero point
   types of 16, 4 and 2 bits, blocks: tract has none
 """
 
@@ -37,7 +39,9 @@ def quantizers():
         kind = one.kinds[0]
         if kind not in ("int8", "uint8"):
             continue
-        x, scale = formulas.quantize_inputs(p, n, kind, zero, mantissa, exponent, raw=False), scale_of(mantissa, exponent)
+        x, scale = formulas.quantize_inputs(p, n, kind, zero, mantissa, exponent, raw=False), scale_of(
+            mantissa, exponent
+        )
         halves = [f32(x.reshape(2, -1)), f32([scale, scale]), integers(kind, [zero, zero])]
         yield Set("quantize", one.row, one.op, {"axis": 0}, halves, [kind], [quantize(x, scale, zero, kind)])
         reciprocal = [f32(x), f32(scale), integers(kind, zero)]
@@ -52,7 +56,9 @@ def products(sets):
         if terms > 8:
             a, b, a_zero, b_zero = (one.inputs[slot][1] for slot in (0, 3, 2, 5))
             low, high = RANGES[one.kinds[0]]
-            quotient = np.array([round(Fraction(int(acc), 2**shift)) for acc in matmul(a, b, a_zero, b_zero).reshape(-1)])
+            quotient = np.array(
+                [round(Fraction(int(acc), 2**shift)) for acc in matmul(a, b, a_zero, b_zero).reshape(-1)]
+            )
             exact = np.clip(quotient + y_zero, low, high)
             yield replace(one, table="linear_matmul_shift", expected=[exact])
         elif one.op in ("QLinearMatMul", "MatMulInteger"):
