@@ -219,7 +219,7 @@ impl Logic for RequantizerLane {
         }
         self.increment.next = self.rule.val();
         for i in 0..self._n_cleared {
-            if (self.deep[i].d_out.val() == 0).into() {
+            if self.deep[i].d_out.val() == 0 {
                 self.increment.next = self.guard.val();
             }
         }

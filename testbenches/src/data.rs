@@ -107,10 +107,13 @@ impl Data {
             },
             Self::Ties => {
                 // Odd multiples of 2^(shift - 1) are ties: a power-of-two multiplier and a shift just above it.
-                let power = random.below(multiplier_bits);
-                let shift = match first_shift > 0 && random.below(2) == 0 {
-                    true => first_shift + random.below(4),
-                    false => power + random.below(3),
+                let (power, shift) = match first_shift > 0 && random.below(2) == 0 {
+                    // Halves and quarters for the first rounding, and what is left of them for the second.
+                    true => (first_shift.saturating_sub(1 + random.below(2)), first_shift + random.below(4)),
+                    false => {
+                        let power = random.below(multiplier_bits);
+                        (power, power + random.below(3))
+                    }
                 };
                 let shift = shift.min(shift_max);
                 let near = random.between(bias.min().max(-4), bias.max().min(4));

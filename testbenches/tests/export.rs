@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{case, gemm, named};
+use common::{case, changed, gemm, named};
+use spec::config::RawRounding;
 use spec::{Command, Config, LoadTarget, Tokens};
 use std::fmt::Write;
 use std::fs;
@@ -30,6 +31,10 @@ fn export(problem: &Problem, folder: &Path, change: impl FnOnce(String) -> Strin
     }
     let files = FILES.map(|name| folder.join(name)).to_vec();
     Bench { files, top: "testbench".to_owned(), directory: folder.to_owned() }
+}
+
+fn stochastic() -> Config {
+    changed("tiny", |raw| raw.numerics.rounding = RawRounding::Stochastic { stochastic: 8 })
 }
 
 fn problem(config: &Config) -> Problem {
@@ -67,8 +72,8 @@ fn passes_and_fails(config: &Config, tool: &dyn Fn(&Bench) -> Run) {
 
 #[test]
 fn the_testbench_passes_in_icarus_and_fails_on_a_wrong_byte() {
-    for name in ["tiny", "small"] {
-        passes_and_fails(&named(name), &|bench| icarus(bench, &Tools::from_path()).unwrap_or_else(|e| panic!("{e}")));
+    for config in [named("tiny"), named("small"), stochastic()] {
+        passes_and_fails(&config, &|bench| icarus(bench, &Tools::from_path()).unwrap_or_else(|e| panic!("{e}")));
     }
 }
 
@@ -174,8 +179,7 @@ fn run_c(config: &Config, body: &str) -> String {
 
 #[test]
 fn the_header_encodes_commands_as_the_machine_decodes_them() {
-    for name in Config::NAMED {
-        let config = named(name);
+    for config in Config::NAMED.map(named).into_iter().chain([stochastic()]) {
         let mut commands = Vec::new();
         for seed in 0..6 {
             let mut case = case(&config, seed);
