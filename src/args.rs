@@ -2,6 +2,7 @@
 
 use calibrate::Density;
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use compiler::quantize::recipe::{ElementRounding, RangeMethod, WeightMethod, WeightRounding};
 use compiler::GemmShape;
 use golden::SchemeKind;
 use spec::Round;
@@ -23,6 +24,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Write Verilog, a JSON of the derived facts and a C header.
     Emit(EmitArgs),
+    /// Quantize a float network, and report what each layer's weights, activations and gradients lose.
+    Quantize(Box<QuantizeArgs>),
     /// Run a matrix product or a network in the cycle-accurate simulator.
     Simulate(SimulateArgs),
     /// Take one accumulator apart, and show what every rounding rule, scheme and product makes of it.
@@ -59,16 +62,74 @@ pub struct EmitArgs {
 }
 
 #[derive(Args)]
+pub struct QuantizeArgs {
+    /// A float network in ONNX.
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// Array `calibration`; `calibration_labels` for gradients, `test` and `labels` for accuracy.
+    #[arg(long, value_name = "CALIB.npz")]
+    pub data: PathBuf,
+    /// Folder to write; it must not exist with other contents.
+    #[arg(short, long)]
+    pub out: PathBuf,
+    /// Base configuration: geometry, scheme, rounding, and the widths that no option gives.
+    #[arg(long, default_value = "default")]
+    pub config: String,
+    /// A TOML file with [weights], [activations] and [gradients]; options override it.
+    #[arg(long, value_name = "FILE.toml")]
+    pub recipe: Option<PathBuf>,
+    /// Bits of weights.
+    #[arg(long, value_name = "BITS")]
+    pub weights: Option<u32>,
+    /// Bits of activations.
+    #[arg(long, value_name = "BITS")]
+    pub activations: Option<u32>,
+    /// Bits of gradients: they are measured with labelled calibration data.
+    #[arg(long, value_name = "BITS")]
+    pub gradients: Option<u32>,
+    /// Calibration of weights and activations: min-max, percentile=P, kl, mse, aciq.
+    #[arg(long)]
+    pub method: Option<RangeMethod>,
+    /// Of weights: those of --method, or k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, probabilistic.
+    #[arg(long, value_name = "METHOD")]
+    pub weight_method: Option<WeightMethod>,
+    #[arg(long, value_name = "METHOD")]
+    pub activation_method: Option<RangeMethod>,
+    #[arg(long, value_name = "METHOD")]
+    pub gradient_method: Option<RangeMethod>,
+    /// A rounding rule such as half-to-even, or stochastic=BITS, or adaround.
+    #[arg(long, value_name = "ROUNDING")]
+    pub weight_rounding: Option<WeightRounding>,
+    /// How real inputs are rounded: a rule, or stochastic=BITS.
+    #[arg(long, value_name = "ROUNDING")]
+    pub input_rounding: Option<ElementRounding>,
+    #[arg(long, value_name = "ROUNDING")]
+    pub gradient_rounding: Option<ElementRounding>,
+    /// One weight scale per output channel (the default without a recipe).
+    #[arg(long, conflicts_with = "per_tensor")]
+    pub per_channel: bool,
+    /// One weight scale per tensor.
+    #[arg(long)]
+    pub per_tensor: bool,
+    /// Biases take back the mean error of rounding the weights.
+    #[arg(long)]
+    pub bias_correction: bool,
+    /// Seed of stochastic rounding and of learning.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+#[derive(Args)]
 #[command(group(ArgGroup::new("work").required(true).args(["gemm", "model"])))]
 pub struct SimulateArgs {
-    /// Configuration file, or one of tiny, small, default.
+    /// Configuration file, or one of tiny, small, default; a folder of `systole quantize` has its own.
     #[arg(long)]
-    pub config: String,
+    pub config: Option<String>,
     /// A matrix product of seeded uniform data: activations m x k, weights k x n.
     #[arg(long, value_name = "MxKxN", value_parser = parse_gemm)]
     pub gemm: Option<GemmShape>,
-    /// A float network in ONNX; needs --data.
-    #[arg(long, value_name = "FILE.onnx", requires = "data")]
+    /// A float network in ONNX, or a model that `systole quantize` wrote; needs --data.
+    #[arg(long, value_name = "FILE|FOLDER", requires = "data")]
     pub model: Option<PathBuf>,
     /// Arrays `calibration`, `test` and, if there are labels, `labels`.
     #[arg(long, value_name = "FILE.npz", requires = "model")]
@@ -91,6 +152,9 @@ pub struct SimulateArgs {
     /// Seed of the product's data.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Seed of stochastic rounding.
+    #[arg(long, default_value_t = 0)]
+    pub rounding_seed: u64,
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -158,10 +222,10 @@ pub struct ExplainArgs {
 }
 
 #[derive(Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["config", "random_configs", "case"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["cases", "random_configs", "case", "model"])))]
 pub struct VerifyArgs {
-    /// Configuration file, or one of tiny, small, default; needs --cases.
-    #[arg(long, requires = "cases")]
+    /// Configuration file, or one of tiny, small, default; for --cases or --model.
+    #[arg(long, conflicts_with_all = ["random_configs", "case"])]
     pub config: Option<String>,
     /// Random cases on that configuration.
     #[arg(long, requires = "config", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -172,6 +236,18 @@ pub struct VerifyArgs {
     /// Rerun a saved case.
     #[arg(long, value_name = "FILE")]
     pub case: Option<PathBuf>,
+    /// A network on golden, simulator and verilated RTL: ONNX, or what `systole quantize` wrote; needs --data.
+    #[arg(long, value_name = "FILE|FOLDER", requires = "data", conflicts_with = "kernel")]
+    pub model: Option<PathBuf>,
+    /// The array `test`.
+    #[arg(long, value_name = "FILE.npz", requires = "model")]
+    pub data: Option<PathBuf>,
+    /// The first rows of `test` only.
+    #[arg(long, requires = "model", value_parser = parse_rows)]
+    pub rows: Option<usize>,
+    /// Seed of the network's stochastic rounding.
+    #[arg(long, requires = "model", default_value_t = 0)]
+    pub rounding_seed: u64,
     #[arg(long, default_value_t = 1, conflicts_with = "case")]
     pub seed: u64,
     /// Random back-pressure for all cases, instead of each case's own: seed and percentage (0..=95).

@@ -3,7 +3,9 @@
 use crate::args::ExplainArgs;
 use crate::files;
 use anyhow::{ensure, Context, Result};
-use golden::{shift_round, Dropped, GoldenError, Multiplier, Operator, OutputStage, Product, Profile, Scheme, SchemeKind};
+use golden::{
+    shift_round, Dropped, GoldenError, Multiplier, Operator, OutputStage, Product, Profile, Scheme, SchemeKind,
+};
 use serde::Serialize;
 use spec::Round;
 
@@ -82,9 +84,8 @@ fn explain(args: &ExplainArgs) -> Result<Explanation> {
     let stage = OutputStage { zero_point: args.zero_point, low, high };
     let ratio = multiplier as f64 / 2_f64.powi(shift as i32);
     let product = Product::new(sum, multiplier, shift);
-    let own = scheme_of(args.scheme, multiplier, shift, ratio, args.rounding).with_context(|| {
-        format!("{} with multiplier {multiplier} and shift {shift}", args.scheme.name())
-    })?;
+    let own = scheme_of(args.scheme, multiplier, shift, ratio, args.rounding)
+        .with_context(|| format!("{} with multiplier {multiplier} and shift {shift}", args.scheme.name()))?;
     let rules = Round::ALL.map(|round| {
         let scaled = saturated(shift_round(product.value(), shift, round));
         answer(round.name(), String::new(), Ok(scaled), stage)
@@ -118,7 +119,13 @@ fn explain(args: &ExplainArgs) -> Result<Explanation> {
 }
 
 /// The scheme for the ratio; schemes with a free multiplier and shift take them as they were given.
-fn scheme_of(kind: SchemeKind, multiplier: i64, shift: u32, ratio: f64, rule: Option<Round>) -> Result<Scheme, GoldenError> {
+fn scheme_of(
+    kind: SchemeKind,
+    multiplier: i64,
+    shift: u32,
+    ratio: f64,
+    rule: Option<Round>,
+) -> Result<Scheme, GoldenError> {
     if let (SchemeKind::Tosa16, Ok(m), 2..=62) = (kind, i16::try_from(multiplier), shift) {
         return Ok(Scheme::Tosa16 { m, shift });
     }
@@ -205,7 +212,14 @@ impl Explanation {
             line!(out, "bias             {}, so the sum is {}", self.bias, self.sum);
         }
         line!(out, "multiplier       {} = {:#x}", self.multiplier, self.multiplier);
-        line!(out, "shift            {}: the ratio is {} / 2^{} = {}", self.shift, self.multiplier, self.shift, self.ratio);
+        line!(
+            out,
+            "shift            {}: the ratio is {} / 2^{} = {}",
+            self.shift,
+            self.multiplier,
+            self.shift,
+            self.ratio
+        );
         line!(out, "product          {} (in real numbers {})", self.product, self.real);
         line!(out, "quotient, floor  {}", self.quotient);
         match self.dropped_bits.as_str() {
@@ -234,7 +248,8 @@ fn table(out: &mut String, title: &str, answers: &[Answer], output: i64) {
             0 => String::new(),
             other => format!("{other:+}"),
         };
-        let row = format!("  {:<width$} {scaled:>12} {given:>12} {difference:>10}   {}", answer.name, answer.parameters);
+        let row =
+            format!("  {:<width$} {scaled:>12} {given:>12} {difference:>10}   {}", answer.name, answer.parameters);
         line!(out, "{}", row.trim_end());
     }
 }

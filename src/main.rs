@@ -1,4 +1,4 @@
-//! `systole`: emit, simulate and verify the accelerator.
+//! `systole`: quantize, emit, simulate and verify.
 
 /// Appends a line to a text; writing to a `String` cannot fail.
 macro_rules! line {
@@ -13,8 +13,11 @@ mod config;
 mod emit;
 mod explain;
 mod files;
+mod model;
 mod plot;
+mod quantize;
 mod report;
+mod run;
 mod simulate;
 mod sqnr;
 mod verify;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sqnr(args) => sqnr::run(&args),
         Command::Verify(args) => verify::run(&args),

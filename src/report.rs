@@ -41,7 +41,9 @@ pub struct LayerReport {
 #[derive(Debug, Serialize)]
 pub struct Accuracy {
     pub images: usize,
-    pub float: usize,
+    /// Absent where the float network is not at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float: Option<usize>,
     pub golden: usize,
     pub simulator: usize,
     /// On the first images: the RTL and, beside it, golden on the same.
@@ -69,6 +71,35 @@ pub struct Compared {
     /// Bytes that are no output value, and missing parts.
     pub others_differing: u64,
     pub differences: Vec<String>,
+}
+
+impl Compared {
+    /// Whether something was compared and nothing differs.
+    pub fn passed(&self) -> bool {
+        self.values > 0 && self.values_differing == 0 && self.counters_differing == 0 && self.others_differing == 0
+    }
+}
+
+/// The table of comparisons.
+pub fn print_compared(out: &mut String, compared: &[Compared]) {
+    line!(
+        out,
+        "\ncompared                                    values  differing  counters  differing  other bytes differing"
+    );
+    for c in compared {
+        let pair = format!("{} = {}", c.engine, c.reference);
+        line!(
+            out,
+            "{:<38} {:>11} {:>10} {:>9} {:>10} {:>22}",
+            pair,
+            c.values,
+            c.values_differing,
+            c.counters,
+            c.counters_differing,
+            c.others_differing
+        );
+        c.differences.iter().for_each(|difference| line!(out, "    {difference}"));
+    }
 }
 
 impl From<&Comparison> for Compared {
@@ -227,10 +258,7 @@ pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_
 impl Report {
     /// Whether everything that was compared is equal, and something was.
     pub fn passed(&self) -> bool {
-        let equal = |c: &Compared| {
-            c.values > 0 && c.values_differing == 0 && c.counters_differing == 0 && c.others_differing == 0
-        };
-        !self.compared.is_empty() && self.compared.iter().all(equal)
+        !self.compared.is_empty() && self.compared.iter().all(Compared::passed)
     }
 
     /// The report for people.
@@ -248,7 +276,7 @@ impl Report {
         if let Some(accuracy) = &self.accuracy {
             accuracy.print(out);
         }
-        self.print_compared(out);
+        print_compared(out, &self.compared);
         self.print_run(out);
         if let Some(model) = &self.model {
             line!(
@@ -262,24 +290,6 @@ impl Report {
         self.print_speed(out);
         line!(out, "\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
         text
-    }
-
-    fn print_compared(&self, out: &mut String) {
-        line!(out, "\ncompared                                    values  differing  counters  differing  other bytes differing");
-        for c in &self.compared {
-            let pair = format!("{} = {}", c.engine, c.reference);
-            line!(
-                out,
-                "{:<38} {:>11} {:>10} {:>9} {:>10} {:>22}",
-                pair,
-                c.values,
-                c.values_differing,
-                c.counters,
-                c.counters_differing,
-                c.others_differing
-            );
-            c.differences.iter().for_each(|difference| line!(out, "    {difference}"));
-        }
     }
 
     fn print_run(&self, out: &mut String) {
@@ -344,7 +354,9 @@ impl Accuracy {
         let mut show = |name: &str, correct: usize, images: usize| {
             line!(out, "  {name:<28} {correct:>4} of {images} = {:.2} %", 100.0 * correct as f64 / images as f64);
         };
-        show("float", self.float, self.images);
+        if let Some(float) = self.float {
+            show("float", float, self.images);
+        }
         show("golden", self.golden, self.images);
         show("simulator", self.simulator, self.images);
         if let Some(rtl) = &self.rtl {

@@ -148,7 +148,12 @@ impl Table {
     fn text(&self) -> String {
         let mut text = String::new();
         let out = &mut text;
-        line!(out, "SQNR in dB of {} samples (seed {}), the optimum beside what golden's quantizers reach", self.samples, self.seed);
+        line!(
+            out,
+            "SQNR in dB of {} samples (seed {}), the optimum beside what golden's quantizers reach",
+            self.samples,
+            self.seed
+        );
         for part in &self.densities {
             line!(out, "\n{}", part.density);
             line!(out, "bits  midrise            symmetric integers  two's complement    Lloyd-Max levels");
@@ -175,7 +180,11 @@ impl Table {
             let name = |what: &str| format!("{}, {what}", part.density);
             let mut add = |what: &str, style, points| series.push(Series { name: name(what), points, color, style });
             add("best levels (Lloyd-Max), theory", Style::Line, points(|row| row.lloyd_max.optimum_db));
-            add("best equal steps, theory", Style::Dashes, points(|row| row.full.optimum_db.max(row.midrise.optimum_db)));
+            add(
+                "best equal steps, theory",
+                Style::Dashes,
+                points(|row| row.full.optimum_db.max(row.midrise.optimum_db)),
+            );
             add("two's complement, measured", markers[color % markers.len()], points(|row| row.full.measured_db));
         }
         let most_bits = self.densities.iter().flat_map(|part| &part.rows).map(|row| row.bits).max().unwrap_or(1);

@@ -2,19 +2,30 @@
 
 use crate::args::VerifyArgs;
 use crate::files;
+use crate::model::{self, Source};
+use crate::report::{self, Compared};
+use crate::run::{on_rtl, simulate};
 use anyhow::{ensure, Context, Result};
+use compiler::quantize::Recipe;
+use sim::Stalls;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use testbenches::verify::{verify_case, verify_config, verify_random, Summary};
 use testbenches::{verilator, Case};
 
+/// Of the memory that networks are verified with.
+const LATENCY: u64 = 20;
+
 pub fn run(args: &VerifyArgs) -> Result<bool> {
+    if let (Some(model), Some(data)) = (&args.model, &args.data) {
+        return network(args, model, data);
+    }
     ensure!(args.save.is_dir(), "--save {} is no folder", args.save.display());
     let options = verilator::Options::new(".");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut seed = args.seed;
-    let summary = if let (Some(name), Some(cases)) = (&args.config, args.cases) {
-        let config = files::config(name)?;
+    let summary = if let Some(cases) = args.cases {
+        let config = files::config(args.config.as_deref().context("--config is needed for --cases")?)?;
         verify_config(&config, cases as usize, args.seed, args.stalls, args.kernel, &options, &progress)?
     } else if let Some(n_configs) = args.random_configs {
         verify_random(n_configs as usize, args.seed, args.stalls, threads, &options, &progress)?
@@ -35,6 +46,35 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
     }
     files::print(&out)?;
     saved.map(|()| summary.passed())
+}
+
+/// A network's test data on golden, simulator and verilated RTL.
+fn network(args: &VerifyArgs, model: &Path, data: &Path) -> Result<bool> {
+    let source = Source {
+        model,
+        data,
+        config: args.config.as_deref(),
+        recipe: |numerics| Recipe::min_max(numerics.weight().bits(), numerics.activation().bits()),
+        rounding_seed: args.rounding_seed,
+    };
+    let loaded = model::load(&source)?;
+    let all = loaded.test.rows;
+    let rows = args.rows.unwrap_or(all);
+    ensure!((1..=all).contains(&rows), "--rows {rows} must be in 1..={all}, the rows of test");
+    let stalls = args.stalls.map_or(Stalls::NONE, |choice| Stalls { seed: choice.seed, percent: choice.percent });
+    let problem = model::problem(&loaded, rows, args.rounding_seed, LATENCY, stalls)?;
+    let simulated = simulate(&problem)?;
+    let rtl = on_rtl(&problem, &simulated, args.seed)?;
+    let compared = [Compared::from(&simulated.comparison), Compared::from(&rtl.comparison)];
+    let mut out = String::new();
+    let (model, data, config) = (model.display(), data.display(), loaded.config.name());
+    line!(out, "{model} with {rows} rows of {data} on configuration {config}");
+    line!(out, "cycles: RTL {}, simulator {}", rtl.report.cycles_rtl, rtl.report.cycles_simulator);
+    report::print_compared(&mut out, &compared);
+    let passed = compared.iter().all(Compared::passed);
+    line!(out, "{}", if passed { "PASS" } else { "FAIL" });
+    files::print(&out)?;
+    Ok(passed)
 }
 
 /// The rate of done work, on standard error if it is a terminal.

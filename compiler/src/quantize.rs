@@ -1,54 +1,145 @@
 //! From a float network and calibration data to integers: scales, zero points and the requantizer's parameters.
 //!
-//! Weights are symmetric, `w = s_w q` with `abs(q) <= 2^(bits - 1) - 1`; activations are affine, `x = s_x (q - z_x)`, one
-//! scale per tensor. Each layer's output has the scale of the next layer's input.
+//! A [`Recipe`] says for weights, activations and gradients, each on their own, the format and how it is filled. Weights are symmetric,
+//! w = s_w q, or levels of a codebook; activations are x = s_x (q - z_x), one scale per tensor. Each layer's output has the
+//! scale of the next layer's input.
 
 mod error;
+mod fit;
+mod gradients;
+mod model;
 mod network;
 mod parameters;
+pub mod recipe;
+mod report;
 
 pub use error::QuantizeError;
+pub use model::ModelError;
 pub use network::{ModelBytes, QuantizedLayer, QuantizedNetwork};
-pub use parameters::{fixed_point, weight_scale, ActivationQuantization, FixedPointError};
+pub use parameters::{fixed_point, ActivationQuantization, FixedPointError};
+pub use recipe::{Granularity, Recipe};
+pub use report::{Component, TensorReport};
 
 use crate::onnx::{FloatLayer, FloatNetwork};
-use golden::{fold_zero_point, Bounds, Channel};
-use spec::Numerics;
+use calibrate::Grid;
+use fit::Fitted;
+use golden::{fold_zero_point, Bounds, Channel, QFormat};
+use spec::{MachineScheme, Numerics};
 
-/// What shares a weight scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granularity {
-    /// Each output channel has its own.
-    PerChannel,
-    /// The whole matrix has one.
-    PerTensor,
+/// Data to choose parameters by.
+#[derive(Clone, Copy, Debug)]
+pub struct Calibration<'a> {
+    /// Row-major, as many columns as the network has inputs.
+    pub inputs: &'a [f32],
+    /// The class of each row; gradients need it.
+    pub labels: Option<&'a [i64]>,
 }
 
-/// Quantizes `network` for the machine of `numerics`; ranges are the least and the greatest values that `calibration`
-/// (row-major, `network.input_len` columns) makes at the input and after each layer, 0 included.
+/// A network in integers, and what became of its tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantized {
+    pub network: QuantizedNetwork,
+    pub tensors: Vec<TensorReport>,
+}
+
+/// Quantizes `network` for the machine of `numerics` by the recipe. `seed` is that of stochastic rounding of weights and inputs.
+///
+/// Ranges of activations are chosen from what the float network makes of the calibration data at its input and after each layer.
 pub fn quantize(
     network: &FloatNetwork,
-    calibration: &[f32],
+    calibration: Calibration<'_>,
     numerics: &Numerics,
-    granularity: Granularity,
-) -> Result<QuantizedNetwork, QuantizeError> {
-    check(network, calibration, numerics)?;
-    let outputs = network.forward_all(calibration);
-    let mut input = ActivationQuantization::from_values(calibration, numerics.activation());
+    recipe: &Recipe,
+    seed: u64,
+) -> Result<Quantized, QuantizeError> {
+    check(network, calibration, numerics, recipe)?;
+    let floats = network.forward_all(calibration.inputs);
+    // Where there is no multiplier, ratios of scales must be powers of two, so all scales are.
+    let grid = if numerics.scheme() == MachineScheme::Pow2 { Grid::PowersOfTwo } else { Grid::Any };
+    let choose = |values: &[f32], format: spec::Format, tensor: &str| {
+        let format = QFormat::full(format.bits(), format.is_signed())?;
+        let activations = recipe.activations;
+        let choice = calibrate::choose(values, format, activations.method.0, activations.symmetry.into(), grid)
+            .map_err(|source| QuantizeError::Calibrate { layer: tensor.to_owned(), source })?;
+        Ok::<_, QuantizeError>(ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point })
+    };
+    let mut input = choose(calibration.inputs, numerics.activation(), "input")?;
+    let mut tensors =
+        vec![report::activations("input", "input", calibration.inputs, input, numerics.activation(), recipe)?];
+    let learned = fit::learn(network, calibration, numerics, recipe, seed)?;
     let mut layers = Vec::with_capacity(network.layers.len());
-    for (layer, outputs) in network.layers.iter().zip(&outputs) {
+    for (index, (layer, outputs)) in network.layers.iter().zip(&floats).enumerate() {
+        let before = match index.checked_sub(1) {
+            None => calibration.inputs,
+            Some(before) => &floats[before],
+        };
+        let seen = input.seen(before, numerics.activation())?;
         // Formats of layers in between are equal; `check` saw to it.
-        let output = ActivationQuantization::from_values(outputs, numerics.output());
-        layers.push(quantize_layer(layer, input, output, numerics, granularity)?);
+        let output = choose(outputs, numerics.output(), &layer.name)?;
+        let fitted = match &learned {
+            Some(learned) => learned[index].clone(),
+            None => fit::weights(layer, index, &seen, recipe, grid, seed)?,
+        };
+        let bias = fit::bias(layer, &fitted, &seen, recipe)?;
+        tensors.push(report::weights(layer, &fitted, recipe));
+        tensors.push(report::activations(&layer.name, "output", outputs, output, numerics.output(), recipe)?);
+        layers.push(quantize_layer(layer, &fitted, &bias, input, output, numerics)?);
         input = output;
     }
-    Ok(QuantizedNetwork::new(numerics.clone(), layers))
+    if let (Some(gradients), Some(labels)) = (recipe.gradients, calibration.labels) {
+        tensors.extend(gradients::report(network, calibration.inputs, labels, gradients, seed)?);
+    }
+    Ok(Quantized { network: QuantizedNetwork::new(numerics.clone(), layers, recipe.activations.rounding), tensors })
 }
 
-fn check(network: &FloatNetwork, calibration: &[f32], numerics: &Numerics) -> Result<(), QuantizeError> {
-    if !numerics.weight().is_signed() || numerics.weight().bits() < 2 {
-        return Err(QuantizeError::WeightFormat { format: numerics.weight() });
+fn check(
+    network: &FloatNetwork,
+    calibration: Calibration<'_>,
+    numerics: &Numerics,
+    recipe: &Recipe,
+) -> Result<(), QuantizeError> {
+    let weight = numerics.weight();
+    if !weight.is_signed() || weight.bits() < 2 {
+        return Err(QuantizeError::WeightFormat { format: weight });
     }
+    let bits = [
+        ("weights.bits", recipe.weights.machine_bits(), "numerics.weight_bits", weight.bits()),
+        ("activations.bits", recipe.activations.bits, "numerics.activation_bits", numerics.activation().bits()),
+    ];
+    for (key, given, of, machine) in bits {
+        if given != machine {
+            return Err(QuantizeError::Bits { key, given, of, machine });
+        }
+    }
+    if let Some(gradients) = recipe.gradients {
+        if !(2..=32).contains(&gradients.bits) {
+            return Err(QuantizeError::GradientBits { bits: gradients.bits });
+        }
+        if calibration.labels.is_none() {
+            return Err(QuantizeError::NoLabels);
+        }
+    }
+    let codebook =
+        !matches!(recipe.weights.method, recipe::WeightMethod::Uniform(_) | recipe::WeightMethod::Probabilistic);
+    if numerics.scheme() == MachineScheme::Pow2 && codebook {
+        return Err(QuantizeError::ScalesOfCodebook { method: recipe.weights.method.to_string() });
+    }
+    check_network(network, numerics)?;
+    let input_len = network.input_len;
+    if calibration.inputs.is_empty() || !calibration.inputs.len().is_multiple_of(input_len) {
+        return Err(QuantizeError::CalibrationLength { given: calibration.inputs.len(), input_len });
+    }
+    let rows = calibration.inputs.len() / input_len;
+    if let Some(labels) = calibration.labels.filter(|labels| labels.len() != rows) {
+        return Err(QuantizeError::LabelCount { given: labels.len(), rows });
+    }
+    match calibration.inputs.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(QuantizeError::CalibrationValue { at, value: calibration.inputs[at] }),
+        None => Ok(()),
+    }
+}
+
+fn check_network(network: &FloatNetwork, numerics: &Numerics) -> Result<(), QuantizeError> {
     if network.layers.len() > 1 && numerics.output() != numerics.activation() {
         return Err(QuantizeError::FormatsDiffer {
             layers: network.layers.len(),
@@ -73,37 +164,22 @@ fn check(network: &FloatNetwork, calibration: &[f32], numerics: &Numerics) -> Re
         }
         len = layer.n;
     }
-    if calibration.is_empty() || !calibration.len().is_multiple_of(network.input_len) {
-        let (given, input_len) = (calibration.len(), network.input_len);
-        return Err(QuantizeError::CalibrationLength { given, input_len });
-    }
-    match calibration.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(QuantizeError::CalibrationValue { at, value: calibration[at] }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn quantize_layer(
     layer: &FloatLayer,
+    fitted: &Fitted,
+    bias: &[f32],
     input: ActivationQuantization,
     output: ActivationQuantization,
     numerics: &Numerics,
-    granularity: Granularity,
 ) -> Result<QuantizedLayer, QuantizeError> {
     let (k, n) = (layer.k, layer.n);
-    let scales = weight_scales(layer, numerics, granularity);
-    let limit = numerics.weight().max();
-    let weight = |at: usize| {
-        let steps = (layer.weights[at] / scales[at % n]).round_ties_even();
-        // Between the limits, so exact.
-        steps.clamp(-(limit as f32), limit as f32) as i32
-    };
-    let weights: Vec<i32> = (0..k * n).map(weight).collect();
-
     // In units of s_x s_w, those of the accumulator.
-    let unit = |channel: usize| f64::from(input.scale) * f64::from(scales[channel]);
-    let biases: Vec<i64> = (0..n).map(|j| (f64::from(layer.bias[j]) / unit(j)).round_ties_even() as i64).collect();
-    let column_sums = fold_zero_point(-1, &weights, &vec![0; n]);
+    let unit = |channel: usize| f64::from(input.scale) * f64::from(fitted.scales[channel]);
+    let biases: Vec<i64> = (0..n).map(|j| (f64::from(bias[j]) / unit(j)).round_ties_even() as i64).collect();
+    let column_sums = fold_zero_point(-1, &fitted.values, &vec![0; n]);
     let mut channels = Vec::with_capacity(n);
     for j in 0..n {
         // A quotient beyond 64 bits is saturated, and adding to it must not come back into range.
@@ -123,25 +199,11 @@ fn quantize_layer(
         name: layer.name.clone(),
         k,
         n,
-        weights,
-        weight_scales: scales,
+        weights: fitted.values.clone(),
+        weight_scales: fitted.scales.clone(),
         channels,
         bounds,
         input,
         output,
     })
-}
-
-/// One scale per channel; channels of zeros get the whole matrix's, so that their bias keeps its precision.
-fn weight_scales(layer: &FloatLayer, numerics: &Numerics, granularity: Granularity) -> Vec<f32> {
-    let magnitude = |weights: &mut dyn Iterator<Item = &f32>| weights.fold(0.0_f32, |most, w| most.max(w.abs()));
-    let whole = magnitude(&mut layer.weights.iter());
-    let column = |j: usize| match granularity {
-        Granularity::PerTensor => whole,
-        Granularity::PerChannel => match magnitude(&mut layer.weights.iter().skip(j).step_by(layer.n)) {
-            0.0 => whole,
-            most => most,
-        },
-    };
-    (0..layer.n).map(|j| weight_scale(column(j), numerics.weight())).collect()
 }

@@ -1,6 +1,7 @@
 //! Why a network could not be quantized.
 
 use super::parameters::FixedPointError;
+use calibrate::CalibrateError;
 use golden::GoldenError;
 use spec::Format;
 use thiserror::Error;
@@ -29,6 +30,22 @@ pub enum QuantizeError {
     Bias { layer: String, channel: usize, value: i64, min: i64, max: i64 },
     #[error("layer {layer}, channel {channel}: {source}")]
     Ratio { layer: String, channel: usize, source: FixedPointError },
+    #[error("recipe: {key} = {given}, but {of} = {machine}: they must be equal")]
+    Bits { key: &'static str, given: u32, of: &'static str, machine: u32 },
+    #[error("recipe: gradients.bits = {bits} is out of range: it must be in 2..=32")]
+    GradientBits { bits: u32 },
+    #[error("recipe: [gradients] needs the labels of the calibration data: they are not there")]
+    NoLabels,
+    #[error("a label of the calibration data is out of range: it must be in 0..{classes}, the network's outputs")]
+    Labels { classes: usize },
+    #[error("the calibration data has {rows} rows and {given} labels")]
+    LabelCount { given: usize, rows: usize },
+    #[error("numerics.scheme = pow2 needs scales that are powers of two, and weights.method = {method} gives others")]
+    ScalesOfCodebook { method: String },
+    #[error("layer {layer}: {source}")]
+    Calibrate { layer: String, source: CalibrateError },
+    #[error(transparent)]
+    Quantizer(#[from] GoldenError),
     #[error("the input has {given} values: it must have one or more rows of {input_len}")]
     InputLength { given: usize, input_len: usize },
     #[error("layer {layer}: {source}")]

@@ -11,9 +11,9 @@
 //!
 //! I is the layer's number from 0.
 
-use super::error::QuantizeError;
 use super::network::{QuantizedLayer, QuantizedNetwork};
 use super::parameters::ActivationQuantization;
+use super::recipe::ElementRounding;
 use crate::npz::{Npz, NpzBuilder, NpzError};
 use golden::{Bounds, Channel, GoldenError, Shape};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,7 @@ pub enum ModelError {
 struct Description {
     version: u32,
     numerics: RawNumerics,
+    input_rounding: ElementRounding,
     layers: Vec<LayerDescription>,
 }
 
@@ -79,7 +80,12 @@ impl QuantizedNetwork {
             output: layer.output,
         };
         let layers = self.layers().iter().map(describe).collect();
-        let description = Description { version: VERSION, numerics: self.numerics().into(), layers };
+        let description = Description {
+            version: VERSION,
+            numerics: self.numerics().into(),
+            input_rounding: self.input_rounding(),
+            layers,
+        };
         let mut npz = NpzBuilder::new();
         npz.text("systole", &serde_json::to_string(&description)?)?;
         for (index, layer) in self.layers().iter().enumerate() {
@@ -124,7 +130,7 @@ impl QuantizedNetwork {
             }
             layers.push(layer);
         }
-        Ok(Self::new(numerics, layers))
+        Ok(Self::new(numerics, layers, description.input_rounding))
     }
 }
 
@@ -135,12 +141,8 @@ fn read_layer(
     numerics: &Numerics,
 ) -> Result<QuantizedLayer, ModelError> {
     let LayerDescription { name, k, n, low, high, input, output } = description;
-    let value = |what, value: String, rule: &str| ModelError::Value {
-        layer: name.clone(),
-        what,
-        value,
-        rule: rule.to_owned(),
-    };
+    let value =
+        |what, value: String, rule: &str| ModelError::Value { layer: name.clone(), what, value, rule: rule.to_owned() };
     let array = |array: &str| format!("{array}_{index}");
     let integers = |npz: &mut Npz, name: &str, shape: &[usize]| npz.integers(&array(name), shape);
     let weights = integers(npz, "weights", &[k, n])?;

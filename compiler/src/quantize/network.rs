@@ -1,9 +1,14 @@
 //! A quantized network: what the machine runs, and its values by the golden model.
 
 use super::error::QuantizeError;
+use super::fit::rounding_of;
 use super::parameters::ActivationQuantization;
-use golden::{layer_fast, Bounds, Channel, Shape};
-use spec::{Format, Numerics};
+use super::recipe::ElementRounding;
+use golden::{layer_fast, Bounds, Channel, Shape, Stream};
+use spec::{Format, Numerics, Rounding};
+
+/// The tensor number of the stream that rounds the network's inputs.
+const INPUT_STREAM: u32 = u32::MAX;
 
 /// One linear layer in integers.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,7 @@ pub struct QuantizedLayer {
 pub struct QuantizedNetwork {
     numerics: Numerics,
     layers: Vec<QuantizedLayer>,
+    input_rounding: ElementRounding,
 }
 
 /// Bytes of a network's parameters.
@@ -47,8 +53,13 @@ impl ModelBytes {
 }
 
 impl QuantizedNetwork {
-    pub(super) fn new(numerics: Numerics, layers: Vec<QuantizedLayer>) -> Self {
-        Self { numerics, layers }
+    pub(super) fn new(numerics: Numerics, layers: Vec<QuantizedLayer>, input_rounding: ElementRounding) -> Self {
+        Self { numerics, layers, input_rounding }
+    }
+
+    /// How real inputs are rounded.
+    pub fn input_rounding(&self) -> ElementRounding {
+        self.input_rounding
     }
 
     pub fn numerics(&self) -> &Numerics {
@@ -59,11 +70,14 @@ impl QuantizedNetwork {
         &self.layers
     }
 
-    /// Float inputs in the activation format; see [`ActivationQuantization::quantize`].
-    pub fn quantize_input(&self, inputs: &[f32]) -> Vec<i32> {
+    /// Float inputs in the activation format, rounded as the recipe says; `seed` is that of stochastic rounding.
+    ///
+    /// Infinities saturate; NaN becomes the least value.
+    pub fn quantize_input(&self, inputs: &[f32], seed: u64) -> Result<Vec<i32>, QuantizeError> {
+        let Some(layer) = self.layers.first() else { return Ok(Vec::new()) };
         let format = self.numerics.activation();
-        let quantize = |input: ActivationQuantization| inputs.iter().map(|&x| input.quantize(x, format)).collect();
-        self.layers.first().map_or_else(Vec::new, |layer| quantize(layer.input))
+        let quantizer = layer.input.quantizer(format, rounding_of(self.input_rounding, seed, INPUT_STREAM))?;
+        Ok(quantizer.quantize(inputs, &[inputs.len()])?)
     }
 
     /// The last layer's outputs as floats.
@@ -72,20 +86,25 @@ impl QuantizedNetwork {
         self.layers.last().map_or_else(Vec::new, |layer| dequantize(layer.output))
     }
 
-    /// The outputs of every layer for row-major inputs in the activation format, by the golden model.
-    pub fn run_golden(&self, inputs: &[i32]) -> Result<Vec<Vec<i32>>, QuantizeError> {
+    /// The outputs of every layer for row-major inputs in the activation format, by the golden model. `seed` is that of stochastic
+    /// rounding; layer i rounds by the stream of tensor i.
+    pub fn run_golden(&self, inputs: &[i32], seed: u64) -> Result<Vec<Vec<i32>>, QuantizeError> {
         let input_len = self.layers.first().map_or(0, |layer| layer.k);
         let m = inputs.len().checked_div(input_len).unwrap_or(0);
         if m == 0 || m * input_len != inputs.len() {
             return Err(QuantizeError::InputLength { given: inputs.len(), input_len });
         }
         let mut outputs: Vec<Vec<i32>> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        for (index, layer) in self.layers.iter().enumerate() {
+            let stream = match self.numerics.rounding() {
+                Rounding::Fixed(_) => None,
+                Rounding::Stochastic { random_bits } => Some(Stream::new(seed, index as u32, random_bits)),
+            };
             let activations = outputs.last().map_or(inputs, |last| last);
             let shape = Shape { m, k: layer.k, n: layer.n };
-            let next =
-                layer_fast(&self.numerics, shape, activations, &layer.weights, &layer.channels, &layer.bounds, None)
-                    .map_err(|source| QuantizeError::Golden { layer: layer.name.clone(), source })?;
+            let (numerics, stream) = (&self.numerics, stream.as_ref());
+            let next = layer_fast(numerics, shape, activations, &layer.weights, &layer.channels, &layer.bounds, stream)
+                .map_err(|source| QuantizeError::Golden { layer: layer.name.clone(), source })?;
             outputs.push(next);
         }
         Ok(outputs)

@@ -1,71 +1,59 @@
 //! Scales, zero points and fixed-point ratios.
 
-use spec::{Format, Numerics};
+use golden::{
+    GoldenError, Granularity, InfinityPolicy, NanPolicy, Order, QFormat, Quantizer, QuantizerParts, QuantizerRounding,
+    Scale,
+};
+use serde::{Deserialize, Serialize};
+use spec::{Format, Numerics, Round};
 use thiserror::Error;
 
 /// One scale and zero point for a tensor: x = scale (q - zero_point).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActivationQuantization {
     pub scale: f32,
     pub zero_point: i64,
 }
 
 impl ActivationQuantization {
-    /// Covers `low..=high` and 0.
-    ///
-    /// Meaning in reals: the least scale at which every value of the range is within half a step of one of the format's.
-    /// Formula, with low <= 0 <= high: scale = (high - low) / (max - min), zero_point = clamp(RNE(min - low / scale)), where
-    /// min and max are the format's and RNE rounds to nearest, ties to even. Corner cases: an empty range has the
-    /// scale 1; the scale is kept positive and finite.
-    ///
-    /// Source: ONNX operator DynamicQuantizeLinear, with any format in place of uint8.
-    pub fn from_range(low: f32, high: f32, format: Format) -> Self {
-        let (low, high) = (f64::from(low.min(0.0)), f64::from(high.max(0.0)));
-        let steps = (format.max() - format.min()) as f64;
-        let scale = if low == high { 1.0 } else { ((high - low) / steps) as f32 };
-        let scale = scale.clamp(f32::MIN_POSITIVE, f32::MAX);
-        let zero_point = (format.min() as f64 - low / f64::from(scale)).round_ties_even();
-        Self { scale, zero_point: format.saturate(zero_point as i64) }
+    /// Golden's quantizer: divided in f32, the zero point added after rounding. Infinities saturate; NaN becomes the least value.
+    pub fn quantizer(&self, format: Format, rounding: QuantizerRounding) -> Result<Quantizer, GoldenError> {
+        Quantizer::new(QuantizerParts {
+            format: QFormat::full(format.bits(), format.is_signed())?,
+            scales: vec![Scale::f32(self.scale)?],
+            zero_points: vec![self.zero_point],
+            granularity: Granularity::Tensor,
+            rounding,
+            order: Order::DivideThenAdd,
+            nan: NanPolicy::Least,
+            infinity: InfinityPolicy::Saturate,
+        })
     }
 
-    /// Covers every value.
-    pub fn from_values(values: &[f32], format: Format) -> Self {
-        let (low, high) = values.iter().fold((0.0_f32, 0.0_f32), |(low, high), &x| (low.min(x), high.max(x)));
-        Self::from_range(low, high, format)
-    }
-
-    /// The format's value nearest to x: clamp(RNE(x / scale) + zero_point, min, max), divided in f32.
-    ///
-    /// Ties go to the even quotient, before the zero point is added. Infinities saturate; NaN becomes the least value.
+    /// The values' integers, ties to even: ONNX's QuantizeLinear.
     ///
     /// ```
     /// use compiler::quantize::ActivationQuantization;
-    /// let format = spec::Format::new(8, true);
     /// let half = ActivationQuantization { scale: 0.5, zero_point: 1 };
     /// // 1.25 / 0.5 = 2.5, a tie: 2, and 2 + 1 = 3.
-    /// assert_eq!([1.25, 1.75, -1000.0].map(|x| half.quantize(x, format)), [3, 5, -128]);
+    /// assert_eq!(half.quantize(&[1.25, 1.75, -1000.0], spec::Format::new(8, true))?, [3, 5, -128]);
+    /// # Ok::<(), golden::GoldenError>(())
     /// ```
-    ///
-    /// Source: ONNX operator QuantizeLinear.
-    pub fn quantize(&self, x: f32, format: Format) -> i32 {
-        let quotient = (x / self.scale).round_ties_even();
-        // The conversion saturates at 64 bits, and NaN is handled apart.
-        let steps = if quotient.is_nan() { i64::MIN } else { quotient as i64 };
-        format.saturate(steps.saturating_add(self.zero_point)) as i32
+    pub fn quantize(&self, values: &[f32], format: Format) -> Result<Vec<i32>, GoldenError> {
+        let quantizer = self.quantizer(format, QuantizerRounding::Fixed(Round::HalfToEven))?;
+        quantizer.quantize(values, &[values.len()])
+    }
+
+    /// The values as the machine sees them: quantized and back.
+    pub(super) fn seen(&self, values: &[f32], format: Format) -> Result<Vec<f32>, GoldenError> {
+        Ok(self.quantize(values, format)?.into_iter().map(|q| self.dequantize(q)).collect())
     }
 
     /// scale (q - zero_point).
     pub fn dequantize(&self, q: i32) -> f32 {
         (f64::from(self.scale) * (i64::from(q) - self.zero_point) as f64) as f32
     }
-}
-
-/// The scale at which `magnitude` is the greatest weight, 2^(bits - 1) - 1; 1 if there is nothing to cover.
-pub fn weight_scale(magnitude: f32, weight: Format) -> f32 {
-    if magnitude == 0.0 {
-        return 1.0;
-    }
-    (magnitude / weight.max() as f32).max(f32::MIN_POSITIVE)
 }
 
 /// Why a ratio of scales has no fixed-point form.
@@ -82,7 +70,7 @@ pub enum FixedPointError {
 /// Formula: shift = multiplier_bits - 1 - floor(log2(ratio)), multiplier = round(ratio 2^shift), half away from zero, so
 /// the multiplier uses all its bits; if it rounds up to 2^multiplier_bits, both are halved once. A shift beyond the
 /// greatest is cut to it and the multiplier loses leading bits. Range: 1/2 <= ratio 2^(2^shift_bits - 1) and
-/// ratio < 2^multiplier_bits - 1/2.
+/// ratio < 2^multiplier_bits - 1/2. Without a multiplier (scheme `pow2`) the multiplier is 1, and the ratio at most 1 1/2.
 ///
 /// ```
 /// let config = spec::Config::named("default").expect("it ships with Systole"); // 31 multiplier bits

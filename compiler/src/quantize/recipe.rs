@@ -45,7 +45,9 @@ pub enum WeightMethod {
     /// Equal steps; the scale by a calibration method.
     Uniform(Method),
     /// Levels by k-means.
-    KMeans { levels: usize },
+    KMeans {
+        levels: usize,
+    },
     PowersOfTwo,
     /// Sums of two powers of two.
     AdditivePowersOfTwo,

@@ -1,0 +1,215 @@
+//! One layer's weights as integers, by the recipe.
+
+use super::error::QuantizeError;
+use super::recipe::{ElementRounding, Granularity, Recipe, WeightMethod, WeightRounding};
+use super::Calibration;
+use crate::onnx::{FloatLayer, FloatNetwork};
+use calibrate::probabilistic::{learn_levels, LayerLevels, Learning, Target};
+use calibrate::{CalibrateError, CodebookFit, Grid, Linear, Per};
+use golden::{
+    Codebook, InfinityPolicy, Kind, NanPolicy, Order, QFormat, Quantizer, QuantizerParts, QuantizerRounding, Range,
+    Scale, Stream,
+};
+use spec::{MachineScheme, Numerics};
+
+/// Weights in integers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fitted {
+    /// Row-major k x n.
+    pub values: Vec<i32>,
+    /// One per output channel.
+    pub scales: Vec<f32>,
+    /// The values a weight may take: ends, and how many.
+    pub low: i32,
+    pub high: i32,
+    pub levels: usize,
+}
+
+/// Tensor numbers of streams that round weights; layers' outputs have the numbers from 0.
+const WEIGHT_STREAMS: u32 = 1 << 31;
+
+/// Passes over the calibration data, rows of a step, Adam's rate, start's spread and the entropy's factor: what measured well on the
+/// digits network at two bits.
+const LEARNING: Learning = Learning { rounds: 150, batch: 32, rate: 0.05, spread: 0.5, entropy: 0.5, seed: 0 };
+
+fn per(granularity: Granularity) -> Per {
+    match granularity {
+        Granularity::PerTensor => Per::Tensor,
+        Granularity::PerChannel => Per::Channel,
+    }
+}
+
+/// Signed, without the least value.
+pub(super) fn weight_format(bits: u32) -> Result<QFormat, QuantizeError> {
+    Ok(QFormat::new(Kind::Signed, bits, Range::Narrow)?)
+}
+
+pub(super) fn linear(layer: &FloatLayer) -> Linear {
+    Linear { k: layer.k, n: layer.n, weights: layer.weights.clone(), bias: layer.bias.clone(), relu: layer.relu }
+}
+
+/// The layer's weights; `inputs` is what the quantized layer sees of the calibration data.
+pub(super) fn weights(
+    layer: &FloatLayer,
+    index: usize,
+    inputs: &[f32],
+    recipe: &Recipe,
+    grid: Grid,
+    seed: u64,
+) -> Result<Fitted, QuantizeError> {
+    let at = |source: CalibrateError| QuantizeError::Calibrate { layer: layer.name.clone(), source };
+    let (w, shape, format) = (&layer.weights, [layer.k, layer.n], weight_format(recipe.weights.machine_bits())?);
+    let per = per(recipe.weights.granularity);
+    let codebook = |fit: Result<CodebookFit, CalibrateError>| {
+        let fit = fit.map_err(at)?;
+        let levels = fit.codebook.levels();
+        let (low, high, n_levels) = (levels[0], levels[levels.len() - 1], levels.len());
+        Ok(Fitted { values: fit.values(), scales: spread(&fit.scales, layer.n), low, high, levels: n_levels })
+    };
+    match recipe.weights.method {
+        WeightMethod::Uniform(_) => uniform(layer, index, inputs, recipe, grid, seed),
+        // Learnt for all layers together: see `learn`.
+        WeightMethod::Probabilistic => uniform(layer, index, inputs, recipe, grid, seed),
+        WeightMethod::KMeans { levels } => codebook(calibrate::fit_kmeans(w, shape, levels, format)),
+        WeightMethod::PowersOfTwo => {
+            let levels = Codebook::powers_of_two(format, format.bits() - 1)?;
+            codebook(calibrate::fit_levels(w, shape, levels, per))
+        }
+        WeightMethod::AdditivePowersOfTwo => {
+            let levels = Codebook::additive_powers_of_two(format, 2, format.bits() - 1)?;
+            codebook(calibrate::fit_levels(w, shape, levels, per))
+        }
+        WeightMethod::Ternary => codebook(calibrate::fit_ternary(w, shape, per)),
+        WeightMethod::Binary => codebook(calibrate::fit_binary(w, shape, per)),
+    }
+}
+
+/// One scale per channel; channels of zeros get the whole matrix's, so that their bias keeps its precision.
+fn scales(layer: &FloatLayer, recipe: &Recipe, grid: Grid, format: QFormat) -> Result<Vec<f32>, QuantizeError> {
+    let method = match recipe.weights.method {
+        WeightMethod::Uniform(method) => method,
+        // The distributions start from the scale of least error.
+        _ => calibrate::Method::Mse,
+    };
+    let at = |source: CalibrateError| QuantizeError::Calibrate { layer: layer.name.clone(), source };
+    let choose = |values: &[f32]| {
+        if values.iter().all(|&w| w == 0.0) {
+            return Ok(None);
+        }
+        let choice = calibrate::choose(values, format, method, calibrate::Symmetry::Symmetric, grid);
+        choice.map(|choice| Some(choice.scale)).map_err(at)
+    };
+    let whole = || Ok::<f32, QuantizeError>(choose(&layer.weights)?.unwrap_or(1.0));
+    if recipe.weights.granularity == Granularity::PerTensor {
+        return Ok(vec![whole()?; layer.n]);
+    }
+    let column = |j: usize| layer.weights.iter().skip(j).step_by(layer.n).copied().collect::<Vec<f32>>();
+    (0..layer.n).map(|j| choose(&column(j)).and_then(|scale| scale.map_or_else(whole, Ok))).collect()
+}
+
+fn uniform(
+    layer: &FloatLayer,
+    index: usize,
+    inputs: &[f32],
+    recipe: &Recipe,
+    grid: Grid,
+    seed: u64,
+) -> Result<Fitted, QuantizeError> {
+    let format = weight_format(recipe.weights.bits)?;
+    let scales = scales(layer, recipe, grid, format)?;
+    let shape = [layer.k, layer.n];
+    let values = match recipe.weights.rounding {
+        WeightRounding::AdaRound => {
+            let rounded = calibrate::adaround(&layer.weights, shape, inputs, &scales, format);
+            rounded.map_err(|source| QuantizeError::Calibrate { layer: layer.name.clone(), source })?.values
+        }
+        WeightRounding::Element(rounding) => {
+            let quantizer = Quantizer::new(QuantizerParts {
+                format,
+                scales: scales.iter().map(|&scale| Scale::f32(scale)).collect::<Result<_, _>>()?,
+                zero_points: vec![0; layer.n],
+                granularity: golden::Granularity::Axis(1),
+                rounding: rounding_of(rounding, seed, WEIGHT_STREAMS + index as u32),
+                order: Order::DivideThenAdd,
+                nan: NanPolicy::Refuse,
+                infinity: InfinityPolicy::Refuse,
+            })?;
+            quantizer.quantize(&layer.weights, &shape)?
+        }
+    };
+    let levels = format.n_levels() as usize;
+    Ok(Fitted { values, scales, low: format.min() as i32, high: format.max() as i32, levels })
+}
+
+/// Golden's rounding of the tensor with that number.
+pub(super) fn rounding_of(rounding: ElementRounding, seed: u64, tensor: u32) -> QuantizerRounding {
+    match rounding {
+        ElementRounding::Fixed(round) => QuantizerRounding::Fixed(round),
+        ElementRounding::Stochastic { random_bits } => {
+            QuantizerRounding::Stochastic(Stream::new(seed, tensor, random_bits))
+        }
+    }
+}
+
+/// All layers' weights by learnt distributions, if the recipe asks for them.
+pub(super) fn learn(
+    network: &FloatNetwork,
+    calibration: Calibration<'_>,
+    numerics: &Numerics,
+    recipe: &Recipe,
+    seed: u64,
+) -> Result<Option<Vec<Fitted>>, QuantizeError> {
+    if recipe.weights.method != WeightMethod::Probabilistic {
+        return Ok(None);
+    }
+    let grid = if numerics.scheme() == MachineScheme::Pow2 { Grid::PowersOfTwo } else { Grid::Any };
+    let format = weight_format(recipe.weights.bits)?;
+    let levels: Vec<i32> = (format.min()..=format.max()).map(|level| level as i32).collect();
+    let scales = network.layers.iter().map(|layer| scales(layer, recipe, grid, format));
+    let scales = scales.collect::<Result<Vec<_>, _>>()?;
+    let of_layers: Vec<LayerLevels<'_>> = scales.iter().map(|scales| LayerLevels { levels: &levels, scales }).collect();
+    let linear: Vec<Linear> = network.layers.iter().map(linear).collect();
+    let learning = Learning { seed, ..LEARNING };
+    // The float network itself is the target: the same with and without labels.
+    let learnt = learn_levels(&linear, &of_layers, calibration.inputs, Target::FloatNetwork, learning);
+    let learnt = learnt.map_err(|source| QuantizeError::Calibrate { layer: "of all".to_owned(), source })?;
+    let (low, high) = (levels[0], levels[levels.len() - 1]);
+    let fitted = learnt.values.into_iter().zip(scales).map(|(values, scales)| Fitted {
+        values,
+        scales,
+        low,
+        high,
+        levels: levels.len(),
+    });
+    Ok(Some(fitted.collect()))
+}
+
+/// The layer's bias, corrected if the recipe asks for it.
+pub(super) fn bias(
+    layer: &FloatLayer,
+    fitted: &Fitted,
+    inputs: &[f32],
+    recipe: &Recipe,
+) -> Result<Vec<f32>, QuantizeError> {
+    if !recipe.weights.bias_correction {
+        return Ok(layer.bias.clone());
+    }
+    let shape = [layer.k, layer.n];
+    let corrected = calibrate::bias_correction(&layer.weights, &fitted.real(), shape, inputs, &layer.bias);
+    corrected.map_err(|source| QuantizeError::Calibrate { layer: layer.name.clone(), source })
+}
+
+impl Fitted {
+    /// scale times integer.
+    pub fn real(&self) -> Vec<f32> {
+        let n = self.scales.len();
+        self.values.iter().enumerate().map(|(at, &value)| self.scales[at % n] * value as f32).collect()
+    }
+}
+
+fn spread(scales: &[f32], n: usize) -> Vec<f32> {
+    match scales {
+        [one] => vec![*one; n],
+        many => many.to_vec(),
+    }
+}

@@ -1,0 +1,140 @@
+//! What quantization does to each tensor, by component.
+
+use super::error::QuantizeError;
+use super::fit::Fitted;
+use super::parameters::ActivationQuantization;
+use super::recipe::{Granularity, Recipe, WeightMethod};
+use crate::onnx::FloatLayer;
+use serde::Serialize;
+use spec::Format;
+
+/// What is quantized on its own terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Component {
+    Weights,
+    Activations,
+    Gradients,
+}
+
+impl Component {
+    pub const ALL: [Self; 3] = [Self::Weights, Self::Activations, Self::Gradients];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Activations => "activations",
+            Self::Gradients => "gradients",
+        }
+    }
+}
+
+/// One tensor before and after.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TensorReport {
+    pub component: Component,
+    pub layer: String,
+    pub tensor: &'static str,
+    pub format: String,
+    pub method: String,
+    /// The least and the greatest scale of its channels.
+    pub scale: [f32; 2],
+    pub zero_point: i64,
+    pub elements: usize,
+    /// 10 log10 of the sum of squares over the sum of squared errors; none if nothing is lost, or all is 0.
+    pub sqnr_db: Option<f64>,
+    /// The mean squared error.
+    pub mse: f64,
+    /// The share of elements more than half a step beyond the range.
+    pub clipped_share: f64,
+    pub bytes_float: usize,
+    pub bytes_quantized: usize,
+}
+
+/// Errors of a tensor: what it was, what it became, and the ends of its range, by element.
+pub(super) struct Errors {
+    pub sqnr_db: Option<f64>,
+    pub mse: f64,
+    pub clipped_share: f64,
+}
+
+/// `range` gives the least and greatest value of an element's range, and half a step.
+pub(super) fn errors(values: &[f32], became: &[f32], range: impl Fn(usize) -> (f64, f64, f64)) -> Errors {
+    let (mut signal, mut noise, mut clipped) = (0.0, 0.0, 0_usize);
+    for (at, (&value, &became)) in values.iter().zip(became).enumerate() {
+        let (value, (low, high, half)) = (f64::from(value), range(at));
+        signal += value * value;
+        noise += (value - f64::from(became)).powi(2);
+        clipped += usize::from(value < low - half || value > high + half);
+    }
+    let n = values.len().max(1) as f64;
+    let sqnr_db = (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10());
+    Errors { sqnr_db, mse: noise / n, clipped_share: clipped as f64 / n }
+}
+
+pub(super) fn bytes(elements: usize, bits: u32) -> usize {
+    (elements * bits as usize).div_ceil(8)
+}
+
+pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> TensorReport {
+    let errors = errors(&layer.weights, &fitted.real(), |at| {
+        let scale = f64::from(fitted.scales[at % layer.n]);
+        (scale * f64::from(fitted.low), scale * f64::from(fitted.high), scale / 2.0)
+    });
+    let bits = recipe.weights.machine_bits();
+    let per = match (recipe.weights.method, recipe.weights.granularity) {
+        (WeightMethod::KMeans { .. }, _) | (_, Granularity::PerTensor) => "per-tensor",
+        (_, Granularity::PerChannel) => "per-channel",
+    };
+    let correction = if recipe.weights.bias_correction { ", bias corrected" } else { "" };
+    let rounding = match recipe.weights.method {
+        WeightMethod::Uniform(_) => format!(", {}", recipe.weights.rounding),
+        _ => format!(", {} levels", fitted.levels),
+    };
+    let fold = |f: fn(f32, f32) -> f32| fitted.scales.iter().copied().reduce(f).unwrap_or(1.0);
+    TensorReport {
+        component: Component::Weights,
+        layer: layer.name.clone(),
+        tensor: "weights",
+        format: format!("int{bits}"),
+        method: format!("{}, {per}{rounding}{correction}", recipe.weights.method),
+        scale: [fold(f32::min), fold(f32::max)],
+        zero_point: 0,
+        elements: layer.weights.len(),
+        sqnr_db: errors.sqnr_db,
+        mse: errors.mse,
+        clipped_share: errors.clipped_share,
+        bytes_float: 4 * layer.weights.len(),
+        bytes_quantized: bytes(layer.weights.len(), bits),
+    }
+}
+
+pub(super) fn activations(
+    layer: &str,
+    tensor: &'static str,
+    values: &[f32],
+    quantization: ActivationQuantization,
+    format: Format,
+    recipe: &Recipe,
+) -> Result<TensorReport, QuantizeError> {
+    let became = quantization.seen(values, format)?;
+    let end = |q: i64| f64::from(quantization.scale) * (q - quantization.zero_point) as f64;
+    let (low, high, half) = (end(format.min()), end(format.max()), f64::from(quantization.scale) / 2.0);
+    let errors = errors(values, &became, |_| (low, high, half));
+    let symmetry = if quantization.zero_point == 0 { "" } else { ", zero point" };
+    Ok(TensorReport {
+        component: Component::Activations,
+        layer: layer.to_owned(),
+        tensor,
+        format: format.to_string(),
+        method: format!("{}{symmetry}", recipe.activations.method),
+        scale: [quantization.scale; 2],
+        zero_point: quantization.zero_point,
+        elements: values.len(),
+        sqnr_db: errors.sqnr_db,
+        mse: errors.mse,
+        clipped_share: errors.clipped_share,
+        bytes_float: 4 * values.len(),
+        bytes_quantized: bytes(values.len(), format.bits()),
+    })
+}

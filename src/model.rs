@@ -1,0 +1,152 @@
+//! A network and its data, as commands name them: a float ONNX model, or what `systole quantize` wrote.
+
+use crate::files;
+use anyhow::{bail, ensure, Context, Result};
+use compiler::npz::{Matrix, Npz};
+use compiler::onnx::{count_correct, read_onnx, FloatNetwork};
+use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
+use sim::Stalls;
+use spec::config::RawNumerics;
+use spec::{Config, Numerics};
+use std::path::{Path, PathBuf};
+use testbenches::{LayerData, Problem};
+
+/// The files of a folder that `systole quantize` writes.
+pub const MODEL: &str = "model.npz";
+pub const CONFIG: &str = "config.toml";
+pub const REPORT: &str = "report.json";
+
+/// The first bytes of a zip archive, which an `.npz` file is.
+const ZIP: &[u8] = b"PK";
+
+/// A network in integers, its machine, and the data to run.
+pub struct Loaded {
+    pub config: Config,
+    /// Absent for a network that was quantized before.
+    pub float: Option<FloatNetwork>,
+    pub quantized: QuantizedNetwork,
+    pub test: Matrix,
+    /// The class of each row of `test`.
+    pub labels: Option<Vec<i64>>,
+}
+
+/// What to read, and how a float network is quantized on the way.
+pub struct Source<'a> {
+    pub model: &'a Path,
+    pub data: &'a Path,
+    pub config: Option<&'a str>,
+    pub recipe: fn(&Numerics) -> Recipe,
+    pub rounding_seed: u64,
+}
+
+/// A file of a quantized model, and the configuration beside it.
+struct Files {
+    model: PathBuf,
+    config: Option<PathBuf>,
+}
+
+impl Files {
+    fn of(model: &Path) -> Result<Self> {
+        if !model.is_dir() {
+            return Ok(Self { model: model.to_owned(), config: None });
+        }
+        let file = model.join(MODEL);
+        ensure!(file.is_file(), "{} holds no {MODEL}: it is no folder of systole quantize", model.display());
+        Ok(Self { model: file, config: Some(model.join(CONFIG)) })
+    }
+}
+
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+pub fn load(source: &Source<'_>) -> Result<Loaded> {
+    let files = Files::of(source.model)?;
+    let config = match (source.config, &files.config) {
+        (Some(name), _) => files::config(name)?,
+        (None, Some(path)) => files::config(&path.display().to_string())?,
+        (None, None) => bail!("--config is needed: {} is a file without a configuration", source.model.display()),
+    };
+    let bytes = read(&files.model)?;
+    let at_model = || files.model.display().to_string();
+    let at_data = || source.data.display().to_string();
+    let mut npz = Npz::new(read(source.data)?).with_context(at_data)?;
+    if bytes.starts_with(ZIP) {
+        let quantized = QuantizedNetwork::from_npz(bytes).with_context(at_model)?;
+        same_numerics(&config, quantized.numerics()).with_context(at_model)?;
+        let layers = quantized.layers();
+        let (inputs, classes) = (layers[0].k, layers[layers.len() - 1].n);
+        let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
+        return Ok(Loaded { config, float: None, quantized, test, labels });
+    }
+    let float = read_onnx(&bytes).with_context(at_model)?;
+    let calibration = npz.matrix("calibration", float.input_len).with_context(at_data)?;
+    let (test, labels) = test_data(&mut npz, float.input_len, float.output_len()).with_context(at_data)?;
+    let recipe = (source.recipe)(config.numerics());
+    let calibration = Calibration { inputs: &calibration.values, labels: None };
+    let quantized = quantize(&float, calibration, config.numerics(), &recipe, source.rounding_seed);
+    let quantized = quantized.with_context(at_model)?.network;
+    Ok(Loaded { config, float: Some(float), quantized, test, labels })
+}
+
+/// The rows to run and, if there are some, their labels.
+pub fn test_data(npz: &mut Npz, inputs: usize, classes: usize) -> Result<(Matrix, Option<Vec<i64>>)> {
+    let test = npz.matrix("test", inputs)?;
+    let labels = labels(npz, "labels", test.rows, classes)?;
+    Ok((test, labels))
+}
+
+/// The labels of that name, if they are there.
+pub fn labels(npz: &mut Npz, name: &str, rows: usize, classes: usize) -> Result<Option<Vec<i64>>> {
+    if !npz.names().iter().any(|existing| existing == name) {
+        return Ok(None);
+    }
+    let labels = npz.labels(name, rows)?;
+    if let Some(label) = labels.iter().find(|&&label| !usize::try_from(label).is_ok_and(|l| l < classes)) {
+        bail!("label {label} must be in 0..{classes}, the network's outputs");
+    }
+    Ok(Some(labels))
+}
+
+/// Refuses a machine that computes other values than the model was quantized for.
+fn same_numerics(config: &Config, model: &Numerics) -> Result<()> {
+    if config.numerics() == model {
+        return Ok(());
+    }
+    let keys = |numerics: &Numerics| serde_json::to_value(RawNumerics::from(numerics));
+    let (machine, model) = (keys(config.numerics())?, keys(model)?);
+    let differing = machine.as_object().into_iter().flatten().find(|(key, value)| model[key.as_str()] != **value);
+    let (key, value) = differing.map_or(("", &serde_json::Value::Null), |(key, value)| (key.as_str(), value));
+    bail!(
+        "numerics.{key} = {value} in configuration {}, but the model was quantized for {}: take the {CONFIG} beside the model",
+        config.name(),
+        model[key]
+    )
+}
+
+/// A network's program for the first `rows` rows of the test data.
+pub fn problem(loaded: &Loaded, rows: usize, rounding_seed: u64, latency: u64, stalls: Stalls) -> Result<Problem> {
+    let input = loaded.quantized.quantize_input(&loaded.test.values[..rows * loaded.test.cols], rounding_seed)?;
+    let layers = loaded.quantized.layers().iter().map(|layer| LayerData {
+        name: layer.name.clone(),
+        k: layer.k,
+        n: layer.n,
+        weights: layer.weights.clone(),
+        channels: layer.channels.clone(),
+        bounds: layer.bounds,
+    });
+    Ok(Problem::new(loaded.config.clone(), rows, input, layers.collect(), rounding_seed, latency, stalls)?)
+}
+
+impl Loaded {
+    pub fn classes(&self) -> usize {
+        let layers = self.quantized.layers();
+        layers[layers.len() - 1].n
+    }
+
+    /// Right answers of the float network, if it is there.
+    pub fn float_correct(&self, labels: &[i64]) -> Option<usize> {
+        let float = self.float.as_ref()?;
+        Some(count_correct(&float.forward(&self.test.values), self.classes(), labels))
+    }
+}
