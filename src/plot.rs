@@ -59,15 +59,15 @@ impl Plot {
         // The backend writes to a path only.
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let file = folder.path().join("plot.png");
-        // The same font on every machine.
-        let registered = plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-        registered.map_err(|_| anyhow!("the plot's font cannot be read"))?;
         self.draw(&BitMapBackend::new(&file, SIZE).into_drawing_area())?;
         let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         files::write(path, &bytes)
     }
 
     fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Result<()> {
+        // The same font on every machine; both backends measure texts by it.
+        let registered = plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+        registered.map_err(|_| anyhow!("the plot's font cannot be read"))?;
         let failed = |error: DrawingAreaErrorKind<B::ErrorType>| anyhow!("cannot draw the plot: {error}");
         root.fill(&WHITE).map_err(failed)?;
         let mut chart = ChartBuilder::on(root)
