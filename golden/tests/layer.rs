@@ -3,7 +3,7 @@
 mod common;
 
 use common::{any_numerics, raw, value_of};
-use golden::{fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, Psum, Shape, WeightTile};
+use golden::{fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, GoldenError, Psum, Shape, Stream, WeightTile};
 use proptest::prelude::*;
 use spec::{Config, Format, Numerics};
 
@@ -40,7 +40,7 @@ fn a_narrow_accumulator_wraps_whatever_the_order() {
 fn shapes_and_values_are_checked() {
     let numerics = default();
     let check = |shape, activations: &[i32], weights: &[i32]| {
-        layer(&numerics, shape, activations, weights, &[IDENTITY], &Bounds::full(&numerics))
+        layer(&numerics, shape, activations, weights, &[IDENTITY], &Bounds::full(&numerics), None)
             .expect_err("refused")
             .to_string()
     };
@@ -55,7 +55,7 @@ fn shapes_and_values_are_checked() {
     assert_eq!(check(one, &[1], &[-129]), "weights[0][0] = -129 is out of range: it must be in -128..=127");
     assert_eq!(check(Shape { n: 2, ..one }, &[1], &[1, 1]), "channels has 1 elements, but the shape asks for 2");
     let wide = Channel { shift: 64, ..IDENTITY };
-    let error = layer(&numerics, one, &[1], &[1], &[wide], &Bounds::full(&numerics)).expect_err("refused");
+    let error = layer(&numerics, one, &[1], &[1], &[wide], &Bounds::full(&numerics), None).expect_err("refused");
     assert_eq!(error.to_string(), "channel 0: shift = 64 is out of range: it must be in 0..=63");
 }
 
@@ -66,6 +66,42 @@ fn psums_narrower_than_the_accumulator_are_refused() {
     let error = WeightTile::<i32>::new(&numerics, 1, 1, &[1]).expect_err("refused");
     assert_eq!(error.to_string(), "psums of 32 bits cannot hold numerics.accumulator_bits = 48");
 }
+
+#[test]
+fn stochastic_rounding_needs_a_stream_of_its_number_of_bits() {
+    let int8 = Format::new(8, true);
+    let mut raw = raw(int8, int8, int8);
+    raw.rounding = spec::config::RawRounding::Stochastic { stochastic: 6 };
+    let numerics = Numerics::try_from(raw).expect("legal");
+    let one = Shape { m: 1, k: 1, n: 1 };
+    for f in [layer as Layer, layer_fast] {
+        let run = |random_bits: Option<u32>| {
+            let stream = random_bits.map(|bits| Stream::new(1, 0, bits));
+            f(&numerics, one, &[1], &[1], &[IDENTITY], &Bounds::full(&numerics), stream.as_ref())
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(run(Some(6)), Ok(vec![1]));
+        assert_eq!(
+            run(None).expect_err("refused"),
+            "stochastic rounding takes 6 random bits an output, and no stream was given"
+        );
+        assert_eq!(
+            run(Some(7)).expect_err("refused"),
+            "the stream gives 7 random bits an output: stochastic rounding takes 6"
+        );
+    }
+}
+
+/// Either form of a layer.
+type Layer = fn(
+    &Numerics,
+    Shape,
+    &[i32],
+    &[i32],
+    &[Channel],
+    &Bounds,
+    Option<&Stream>,
+) -> Result<Vec<i32>, GoldenError>;
 
 /// Operands of a random configuration; extremes are frequent.
 fn problem(largest: usize) -> impl Strategy<Value = (Numerics, Shape, Vec<i32>, Vec<i32>)> {
@@ -97,18 +133,21 @@ proptest! {
     fn the_fast_layer_is_the_naive_one(
         (numerics, shape, activations, weights) in problem(12),
         multiplier in any::<u32>(), shift in any::<u32>(), bias in any::<i64>(), zero_point in any::<i64>(),
+        seed in any::<u64>(),
     ) {
         let channels: Vec<Channel> = (0..shape.n as u32)
             .map(|c| Channel {
                 bias: numerics.bias().wrap(bias ^ i64::from(c)),
-                multiplier: numerics.multiplier().wrap(i64::from(multiplier.rotate_left(c))) as u32,
+                multiplier: numerics.multiplier().map_or(1, |format| format.wrap(i64::from(multiplier.rotate_left(c))) as u32),
                 shift: numerics.shift().wrap(i64::from(shift.rotate_left(c))) as u32,
                 zero_point: numerics.bound().wrap(zero_point.rotate_left(c)),
             })
             .collect();
         let bounds = Bounds::full(&numerics);
-        let naive = layer(&numerics, shape, &activations, &weights, &channels, &bounds).expect("in range");
-        let fast = layer_fast(&numerics, shape, &activations, &weights, &channels, &bounds).expect("in range");
+        let stream = Stream::new(seed, 3, numerics.rounding().random_bits().max(1));
+        let run = |f: Layer| f(&numerics, shape, &activations, &weights, &channels, &bounds, Some(&stream));
+        let naive = run(layer).expect("in range");
+        let fast = run(layer_fast).expect("in range");
         prop_assert_eq!(fast, naive);
     }
 
