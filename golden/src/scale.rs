@@ -81,10 +81,17 @@ impl Scale {
         }
     }
 
-    /// scale times an integer, in the scale's arithmetic, rounded to f32.
+    /// scale times an integer of at most 34 bits, in the scale's arithmetic, rounded to f32.
     pub(crate) fn times(self, steps: i64) -> f32 {
         match self.0 {
             Form::F32(scale) => steps as f32 * scale,
+            Form::Ratio { numerator, denominator } => {
+                // 60 fraction bits leave 28 bits or more; the odd rule keeps that something was dropped, so that the
+                // conversion to f32 is the only rounding.
+                let product = (i128::from(steps) * i128::from(numerator)) << 60;
+                divide_round(product, denominator.into(), Round::ToOdd) as f32 * power_of_two(-60) as f32
+            }
+            // One rounding of a product that f64 holds, or rounds as its own arithmetic does.
             _ => (self.value() * steps as f64) as f32,
         }
     }
