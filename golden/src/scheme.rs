@@ -150,8 +150,11 @@ impl Scheme {
             }
             SchemeKind::Pow2(round) => {
                 within(power_of_two(-62), 1.0 + 1.0 / power_of_two(2))?;
-                let floor_log2 = ((ratio * std::f64::consts::SQRT_2).to_bits() >> 52) as i32 - 1023;
-                Ok(Self::Pow2 { shift: (-floor_log2).max(0) as u32, round })
+                // ratio = f 2^e with f in 1 ..< 2: up where f^2 >= 2, in integers.
+                let (bits, e) = (ratio.to_bits(), (ratio.to_bits() >> 52) as i32 - 1023);
+                let f = u128::from(1 << 52 | (bits & ((1 << 52) - 1)));
+                let nearest = e + i32::from(f * f >= 1 << 105);
+                Ok(Self::Pow2 { shift: (-nearest).max(0) as u32, round })
             }
         }
     }
