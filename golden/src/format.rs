@@ -70,9 +70,7 @@ impl QFormat {
         let refuse = |rule| Err(GoldenError::Format { kind: kind.name(), bits, rule });
         match (kind, range) {
             _ if !(1..=32).contains(&bits) => refuse("it must be 1..=32"),
-            (Kind::Bipolar, _) if bits == 32 => {
-                refuse("it must be 1..=31, or its values would not fit a word of 32")
-            }
+            (Kind::Bipolar, _) if bits == 32 => refuse("it must be 1..=31, or its values would not fit a word of 32"),
             (Kind::Ternary, _) if bits != 2 => refuse("ternary values take 2"),
             (Kind::Ternary | Kind::Bipolar, Range::Narrow) => {
                 refuse("only signed and unsigned formats have a narrow range")

@@ -86,10 +86,7 @@ fn the_ends_and_nan_have_a_level() {
 #[test]
 fn codebooks_that_cannot_serve_are_refused() {
     let refused = |book: Result<Codebook, golden::GoldenError>| book.expect_err("refused").to_string();
-    assert_eq!(
-        refused(Codebook::new(int(8), vec![])),
-        "the codebook's number of levels = 0 must be 1..=65536"
-    );
+    assert_eq!(refused(Codebook::new(int(8), vec![])), "the codebook's number of levels = 0 must be 1..=65536");
     assert_eq!(
         refused(Codebook::new(int(32), (0..65_537).collect())),
         "the codebook's number of levels = 65537 must be 1..=65536"

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{any_numerics, raw, value_of};
-use golden::{fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, GoldenError, Psum, Shape, Stream, WeightTile};
+use golden::{
+    fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, GoldenError, Psum, Shape, Stream,
+    WeightTile,
+};
 use proptest::prelude::*;
 use spec::{Config, Format, Numerics};
 
@@ -93,15 +96,8 @@ fn stochastic_rounding_needs_a_stream_of_its_number_of_bits() {
 }
 
 /// Either form of a layer.
-type Layer = fn(
-    &Numerics,
-    Shape,
-    &[i32],
-    &[i32],
-    &[Channel],
-    &Bounds,
-    Option<&Stream>,
-) -> Result<Vec<i32>, GoldenError>;
+type Layer =
+    fn(&Numerics, Shape, &[i32], &[i32], &[Channel], &Bounds, Option<&Stream>) -> Result<Vec<i32>, GoldenError>;
 
 /// Operands of a random configuration; extremes are frequent.
 fn problem(largest: usize) -> impl Strategy<Value = (Numerics, Shape, Vec<i32>, Vec<i32>)> {

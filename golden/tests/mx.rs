@@ -34,10 +34,13 @@ fn a_grid_of_mantissas_gives_the_elements_and_exponents_of_each_rule() {
                     bumped[at] += i32::from(bump);
                     let element = match bump {
                         // 1/16 elements of twice the size are 1/32.
-                        true => (sign * n).div_euclid(32) + i64::from(match (sign * n).rem_euclid(32) {
-                            rest if rest == 16 => (sign * n).div_euclid(32) % 2 != 0,
-                            rest => rest > 16,
-                        }),
+                        true => {
+                            (sign * n).div_euclid(32)
+                                + i64::from(match (sign * n).rem_euclid(32) {
+                                    rest if rest == 16 => (sign * n).div_euclid(32) % 2 != 0,
+                                    rest => rest > 16,
+                                })
+                        }
                         false => half_to_even(sign * n).clamp(-127, 127),
                     };
                     let block = encode(&[value as f32], rule, Round::HalfToEven).expect("finite");
@@ -112,9 +115,8 @@ fn a_decoded_block_is_encoded_as_it_was() {
 
 #[test]
 fn blocks_that_cannot_be_coded_are_refused() {
-    let refused = |values: &[f32]| {
-        encode(values, MxExponent::FloorSaturate, Round::HalfToEven).expect_err("refused").to_string()
-    };
+    let refused =
+        |values: &[f32]| encode(values, MxExponent::FloorSaturate, Round::HalfToEven).expect_err("refused").to_string();
     assert_eq!(refused(&[]), "an MX block has 0 elements, but the shape asks for 32");
     assert_eq!(refused(&[1.0; MX_BLOCK + 1]), "an MX block has 33 elements, but the shape asks for 32");
     assert_eq!(refused(&[1.0, f32::NAN]), "value[1] = NaN is not finite, and the policy is to refuse it");

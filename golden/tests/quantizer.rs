@@ -70,9 +70,7 @@ fn exact(quotient: &BigRational, zero_point: i64, format: QFormat, order: Order,
         Order::DivideThenAdd | Order::ReciprocalThenAdd => {
             oracle::clamp(oracle::round(quotient, rule) + zero_point, low, high)
         }
-        Order::AddThenRound => {
-            oracle::clamp(oracle::round(&(quotient + oracle::integer(zero_point)), rule), low, high)
-        }
+        Order::AddThenRound => oracle::clamp(oracle::round(&(quotient + oracle::integer(zero_point)), rule), low, high),
         Order::ClampThenRound => {
             let sum = quotient + oracle::integer(zero_point);
             oracle::round(&sum.max(oracle::integer(low)).min(oracle::integer(high)), rule)
@@ -194,7 +192,8 @@ fn float_scales_are_plain_ieee_operations() {
 
 #[test]
 fn an_odd_zero_point_inside_the_rounding_changes_ties_to_even() {
-    let make = |order| build(QuantizerParts { order, ..parts(format(Kind::Signed, 8), Scale::f32(1.0).expect("1"), 1) });
+    let make =
+        |order| build(QuantizerParts { order, ..parts(format(Kind::Signed, 8), Scale::f32(1.0).expect("1"), 1) });
     // 0.5: round(0.5) + 1 = 1, round(1.5) = 2. 1.5: round(1.5) + 1 = 3, round(2.5) = 2.
     let both = |order| [0.5, 1.5].map(|x| make(order).quantize_one(x, 0, 0));
     assert_eq!(both(Order::DivideThenAdd), [1, 3]);
@@ -205,7 +204,8 @@ fn an_odd_zero_point_inside_the_rounding_changes_ties_to_even() {
 
 #[test]
 fn a_rounded_reciprocal_turns_a_tie_into_a_greater_number() {
-    let make = |order| build(QuantizerParts { order, ..parts(format(Kind::Signed, 8), Scale::f32(7.0).expect("7"), 0) });
+    let make =
+        |order| build(QuantizerParts { order, ..parts(format(Kind::Signed, 8), Scale::f32(7.0).expect("7"), 0) });
     // 45.5 / 7 = 6.5 goes to 6. In f32, 1/7 is a little too great: 45.5 (1/7) = 6.50000048.
     assert_eq!(make(Order::DivideThenAdd).quantize_one(45.5, 0, 0), 6);
     assert_eq!(make(Order::ReciprocalThenAdd).quantize_one(45.5, 0, 0), 7);

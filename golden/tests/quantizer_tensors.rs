@@ -54,7 +54,8 @@ fn blocks_along_an_axis_have_their_scales_by_hand() {
     let ones = [1.0; 10];
     // 2 x 5, blocks of 2 along the columns: 2, 2 and 1 columns, so 2 x 3 scales.
     let scales = [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125];
-    let rows = Quantizer::new(parts(Granularity::Block { axis: 1, len: 2 }, &scales, &[0, 0, 0, 0, 0, 1])).expect("legal");
+    let rows =
+        Quantizer::new(parts(Granularity::Block { axis: 1, len: 2 }, &scales, &[0, 0, 0, 0, 0, 1])).expect("legal");
     assert_eq!(rows.quantize(&ones, &[2, 5]).expect("it fits"), [1, 1, 2, 2, 4, 8, 8, 16, 16, 33]);
     // 5 x 2, blocks of 3 along the rows: 3 and 2 rows, so 2 x 2 scales.
     let cols = Quantizer::new(parts(Granularity::Block { axis: 0, len: 3 }, &scales[..4], &[0; 4])).expect("legal");
@@ -194,9 +195,7 @@ fn zero_points_are_values_of_the_format() {
 
 #[test]
 fn parameters_that_do_not_fit_each_other_are_refused() {
-    let new = |granularity, n: usize, zeros: usize| {
-        Quantizer::new(parts(granularity, &vec![1.0; n], &vec![0; zeros]))
-    };
+    let new = |granularity, n: usize, zeros: usize| Quantizer::new(parts(granularity, &vec![1.0; n], &vec![0; zeros]));
     assert_eq!(refused(new(Granularity::Tensor, 0, 0)), "number of scales = 0: every dimension must be at least 1");
     assert_eq!(refused(new(Granularity::Axis(0), 2, 1)), "zero_points has 1 elements, but the shape asks for 2");
     assert_eq!(

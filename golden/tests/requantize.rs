@@ -213,9 +213,7 @@ fn formula(numerics: &Numerics, acc: i64, channel: &Channel, bounds: &Bounds, ra
             Rounding::Stochastic { random_bits } => oracle::round_stochastic(&exact, random, random_bits),
         }
     };
-    let up = |value: BigInt, shift: u32| {
-        oracle::round(&oracle::ratio(value, &one << shift), Round::HalfTowardPositive)
-    };
+    let up = |value: BigInt, shift: u32| oracle::round(&oracle::ratio(value, &one << shift), Round::HalfTowardPositive);
     let (shift, first) = (channel.shift, numerics.multiplier_bits());
     let scaled = match numerics.scheme() {
         MachineScheme::FixedSingle | MachineScheme::Pow2 => last(product, shift),

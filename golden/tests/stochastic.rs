@@ -4,9 +4,7 @@ mod common;
 
 use common::{oracle, raw};
 use golden::stochastic::ROUNDS;
-use golden::{
-    layer, layer_fast, matmul, shift_stochastic, Bounds, Channel, Permutation, Requantizer, Shape, Stream,
-};
+use golden::{layer, layer_fast, matmul, shift_stochastic, Bounds, Channel, Permutation, Requantizer, Shape, Stream};
 use num_bigint::BigInt;
 use proptest::prelude::*;
 use spec::config::RawRounding;
@@ -100,7 +98,9 @@ fn over_the_seeds_that_differ_in_the_random_bits_exactly_the_fraction_rounds_up(
                 let streams: Vec<Stream> =
                     (0..1 << bits).map(|low| Stream::new(high << bits | low, tensor, bits)).collect();
                 for index in [0, 1, 77, 4_096, u32::MAX] {
-                    for (value, shift) in [(1, 1), (3, 2), (5, 3), (-5, 3), (200, 8), (-1, 8), (1_023, 10), (-7_777, 13)] {
+                    for (value, shift) in
+                        [(1, 1), (3, 2), (5, 3), (-5, 3), (200, 8), (-1, 8), (1_023, 10), (-7_777, 13)]
+                    {
                         let floor = i128::from(value) >> shift;
                         let ups = streams
                             .iter()
@@ -241,11 +241,9 @@ fn any_tiling_and_order_gives_the_same_outputs() {
     let channels: Vec<Channel> =
         (0..21).map(|j| Channel { bias: j * 31, multiplier: 3 + j as u32, shift: 14, zero_point: j - 9 }).collect();
     let (bounds, stream) = (Bounds::full(&numerics), Stream::new(77, 5, 8));
-    let run = |f: fn(&_, _, &_, &_, &_, &_, _) -> _| -> Result<Vec<i32>, golden::GoldenError> {
-        f(&numerics, shape, &activations, &weights, &channels, &bounds, Some(&stream))
-    };
-    let whole = run(layer).expect("it fits");
-    assert_eq!(run(layer_fast).expect("it fits"), whole);
+    let whole = layer(&numerics, shape, &activations, &weights, &channels, &bounds, Some(&stream)).expect("it fits");
+    let fast = layer_fast(&numerics, shape, &activations, &weights, &channels, &bounds, Some(&stream));
+    assert_eq!(fast.expect("it fits"), whole);
     let psums = matmul(&numerics, shape, &activations, &weights).expect("it fits");
     let requantizer = Requantizer::new(&numerics);
     for (rows, cols) in [(1, 21), (13, 1), (4, 5), (3, 16), (1, 1)] {
