@@ -1,6 +1,6 @@
 # The commands that always work on a fresh Debian machine.
 
-.PHONY: all demo test bench faults install
+.PHONY: all demo test bench faults mutants vectors install
 
 all: install
 	cargo build --release
@@ -22,6 +22,10 @@ bench: install
 # Plants each fault of testbenches/faults and requires that its test catches it.
 faults: install
 	testbenches/faults/run.sh
+
+# Remakes the vectors of other people's implementations; needs the network.
+vectors:
+	scripts/vectors.sh
 
 install:
 	@scripts/install.sh

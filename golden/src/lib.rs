@@ -20,6 +20,7 @@ pub mod scale;
 pub mod scheme;
 pub mod shift_round;
 pub mod stochastic;
+pub mod trace;
 pub mod weight_tile;
 
 pub use codebook::Codebook;
@@ -37,4 +38,5 @@ pub use scale::Scale;
 pub use scheme::{OutputStage, Scheme, SchemeKind};
 pub use shift_round::{divide_round, round_f64, shift_round, shift_stochastic};
 pub use stochastic::{Permutation, Stream};
+pub use trace::{Dropped, Product};
 pub use weight_tile::WeightTile;

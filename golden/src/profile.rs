@@ -21,7 +21,8 @@ pub enum Profile {
     Onnx,
     /// LiteRT 2.3's reference kernels.
     TfliteReference,
-    /// LiteRT's optimised kernels without delegates.
+    /// LiteRT's optimised kernels without delegates. The last n mod 8 of the n channels of its depthwise convolution were seen to
+    /// be computed as by [`Profile::TfliteMicro`]: ask that one for their scheme.
     TfliteRuy,
     /// LiteRT's default on x86: XNNPACK's fp32 kernels.
     TfliteXnnpack,

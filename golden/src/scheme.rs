@@ -119,13 +119,14 @@ impl Scheme {
             true => Ok(()),
             false => Err(GoldenError::Ratio { value: ratio, min, max }),
         };
-        let fixed = within(power_of_two(-32), power_of_two(30));
+        // Ratios below 2^-32 have a multiplier of 0, as in the peers.
+        let fixed = within(0.0, power_of_two(30));
         match kind {
             SchemeKind::FixedSingle => fixed.map(|()| Self::FixedSingle(multiplier)),
             SchemeKind::FixedDouble => fixed.map(|()| Self::FixedDouble(multiplier)),
             SchemeKind::FixedDoubleUp => fixed.map(|()| Self::FixedDoubleUp(multiplier)),
             SchemeKind::S64Reduced => {
-                within(power_of_two(-32), power_of_two(14))?;
+                within(0.0, power_of_two(14))?;
                 Ok(Self::S64Reduced(multiplier))
             }
             SchemeKind::F32Even => {
