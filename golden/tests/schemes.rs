@@ -244,6 +244,7 @@ fn renormalised_tiny_and_huge_multipliers_by_hand() {
 #[test]
 fn every_kind_of_scheme_is_made_of_a_ratio() {
     let of = |kind, ratio| Scheme::from_ratio(kind, ratio).expect("in range");
+    assert_eq!(of(SchemeKind::FixedDouble, 1e-12), Scheme::FixedDouble(multiplier(0, 0)));
     let by = multiplier(3 << 29, -2);
     assert_eq!(of(SchemeKind::FixedSingle, 0.1875), Scheme::FixedSingle(by));
     assert_eq!(of(SchemeKind::FixedDouble, 0.1875), Scheme::FixedDouble(by));
@@ -290,12 +291,13 @@ fn a_power_of_two_is_the_nearest_by_its_logarithm() {
 
 #[test]
 fn ratios_that_a_scheme_cannot_stand_for_are_refused_with_its_limits() {
-    let fixed = (2.0_f64.powi(-32), 2.0_f64.powi(30));
+    // Ratios below 2^-32 have a multiplier of 0.
+    let fixed = (0.0, 2.0_f64.powi(30));
     let limits = [
         (SchemeKind::FixedSingle, fixed),
         (SchemeKind::FixedDouble, fixed),
         (SchemeKind::FixedDoubleUp, fixed),
-        (SchemeKind::S64Reduced, (2.0_f64.powi(-32), 2.0_f64.powi(14))),
+        (SchemeKind::S64Reduced, (0.0, 2.0_f64.powi(14))),
         (SchemeKind::F32Even, (f32::MIN_POSITIVE.into(), f32::MAX.into())),
         (SchemeKind::F64Away, (f64::MIN_POSITIVE, f64::MAX)),
         (SchemeKind::F32Rndnu, (2.0_f64.powi(-32), 255.0)),
@@ -303,14 +305,14 @@ fn ratios_that_a_scheme_cannot_stand_for_are_refused_with_its_limits() {
         (SchemeKind::Pow2(Round::Floor), (2.0_f64.powi(-62), 1.25)),
     ];
     for (kind, (min, max)) in limits {
-        for within in [min, max] {
+        for within in [min.max(f64::from_bits(1)), max] {
             let scheme = Scheme::from_ratio(kind, within).expect("within the limits");
             // It works at the limits.
             scheme.scale(i64::MIN);
             scheme.scale(i64::MAX);
         }
         for beyond in [min.next_down(), max.next_up()] {
-            if beyond.is_finite() {
+            if beyond.is_finite() && beyond > 0.0 {
                 let message = Scheme::from_ratio(kind, beyond).expect_err("refused").to_string();
                 let rule = format!("is out of range: it must be in {min:e}..={max:e}");
                 assert_eq!(message, format!("the ratio of scales {beyond:e} {rule}"));
