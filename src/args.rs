@@ -1,7 +1,10 @@
 //! The command line.
 
+use calibrate::Density;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use compiler::GemmShape;
+use golden::SchemeKind;
+use spec::Round;
 use std::path::PathBuf;
 use testbenches::verify::StallChoice;
 use testbenches::Case;
@@ -22,6 +25,10 @@ pub enum Command {
     Emit(EmitArgs),
     /// Run a matrix product or a network in the cycle-accurate simulator.
     Simulate(SimulateArgs),
+    /// Take one accumulator apart, and show what every rounding rule, scheme and product makes of it.
+    Explain(ExplainArgs),
+    /// Table and plot of signal to quantization noise against bits, measured beside the theoretical optimum.
+    Sqnr(SqnrArgs),
     /// Run random cases on golden, simulator and verilated RTL, and compare every bit, cycle and counter.
     Verify(VerifyArgs),
 }
@@ -93,6 +100,64 @@ pub struct SimulateArgs {
 }
 
 #[derive(Args)]
+pub struct SqnrArgs {
+    /// One density only: gauss, laplace or uniform.
+    #[arg(long, value_parser = parse_density)]
+    pub density: Option<Density>,
+    /// The greatest number of bits.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=12))]
+    pub bits: u32,
+    /// Samples of each density.
+    #[arg(long, default_value_t = 1_000_000, value_parser = parse_samples)]
+    pub samples: usize,
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write the plot.
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
+    /// Write the plot.
+    #[arg(long, value_name = "FILE.png")]
+    pub png: Option<PathBuf>,
+    /// Write the table as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// The accumulator.
+    #[arg(allow_negative_numbers = true)]
+    pub accumulator: i64,
+    /// The fixed-point multiplier.
+    #[arg(long, requires = "shift", conflicts_with = "scale")]
+    pub multiplier: Option<u32>,
+    /// How far the product is shifted right.
+    #[arg(long, requires = "multiplier", value_parser = clap::value_parser!(u32).range(0..=63))]
+    pub shift: Option<u32>,
+    /// The ratio of scales, instead of multiplier and shift: a 31-bit multiplier is derived from it.
+    #[arg(long, value_name = "RATIO", value_parser = parse_ratio)]
+    pub scale: Option<f64>,
+    /// Added to the accumulator.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    pub bias: i64,
+    /// Added after rounding.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-(1 << 32)..=1 << 32))]
+    pub zero_point: i64,
+    /// The clamp's bounds.
+    #[arg(long, value_name = "LOW:HIGH", default_value = "-128:127", value_parser = parse_bounds, allow_hyphen_values = true)]
+    pub bounds: (i64, i64),
+    /// The scheme that the others are compared with, such as FixedSingle or fixed-double.
+    #[arg(long, default_value = "FixedSingle", value_parser = parse_scheme)]
+    pub scheme: SchemeKind,
+    /// The rounding rule of scheme Pow2; half-to-even if it is not given.
+    #[arg(long, value_parser = parse_round)]
+    pub rounding: Option<Round>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["config", "random_configs", "case"])))]
 pub struct VerifyArgs {
     /// Configuration file, or one of tiny, small, default; needs --cases.
@@ -133,6 +198,51 @@ fn parse_gemm(text: &str) -> Result<GemmShape, String> {
         m: size("m", m, Case::MAX_ROWS)?,
         k: size("k", k, Case::MAX_WIDTH)?,
         n: size("n", n, Case::MAX_WIDTH)?,
+    })
+}
+
+fn parse_density(text: &str) -> Result<Density, String> {
+    let found = Density::ALL.into_iter().find(|density| density.name() == text);
+    found.ok_or_else(|| format!("{text:?} must be one of {}", Density::ALL.map(Density::name).join(", ")))
+}
+
+fn parse_samples(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(samples @ 1_000..=100_000_000) => Ok(samples),
+        _ => Err(format!("{text:?} must be a whole number in 1000..=100000000")),
+    }
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio.is_finite() => Ok(ratio),
+        _ => Err(format!("{text:?} must be a positive, finite number")),
+    }
+}
+
+fn parse_bounds(text: &str) -> Result<(i64, i64), String> {
+    let wrong = || format!("{text:?} must be LOW:HIGH such as -128:127");
+    let (low, high) = text.split_once(':').ok_or_else(wrong)?;
+    let (low, high): (i64, i64) = (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?);
+    if low > high {
+        return Err(format!("low = {low} must not exceed high = {high}"));
+    }
+    Ok((low, high))
+}
+
+fn parse_scheme(text: &str) -> Result<SchemeKind, String> {
+    let plain = |name: &str| name.replace('-', "").to_lowercase();
+    let found = SchemeKind::ALL.into_iter().find(|kind| plain(kind.name()) == plain(text));
+    found.ok_or_else(|| {
+        let names: Vec<&str> = SchemeKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("{text:?} must be one of {}", names.join(", "))
+    })
+}
+
+fn parse_round(text: &str) -> Result<Round, String> {
+    Round::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Round::ALL.iter().map(|round| round.name()).collect();
+        format!("{text:?} must be one of {}", names.join(", "))
     })
 }
 

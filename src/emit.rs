@@ -53,6 +53,7 @@ fn testbench_case(config: &Config, seed: u64) -> Case {
         widths: vec![k, (cols + 1).min(compiler::max_outputs(config))],
         data: Data::Uniform,
         seed: Random::new(seed).word(),
+        rounding_seed: Random::new(seed).word(),
         latency: 5,
         stall_seed: 0,
         stall_percent: 0,

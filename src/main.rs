@@ -11,9 +11,12 @@ macro_rules! line {
 mod args;
 mod config;
 mod emit;
+mod explain;
 mod files;
+mod plot;
 mod report;
 mod simulate;
+mod sqnr;
 mod verify;
 
 use args::{Arguments, Command};
@@ -30,7 +33,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Config(args) => config::run(&args),
         Command::Emit(args) => emit::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Sqnr(args) => sqnr::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     match result {

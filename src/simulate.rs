@@ -132,6 +132,7 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report
         widths: vec![shape.k, shape.n],
         data: Data::Uniform,
         seed: args.seed,
+        rounding_seed: ROUNDING_SEED,
         latency: args.latency,
         stall_seed: stalls(args).seed,
         stall_percent: stalls(args).percent,
@@ -151,6 +152,9 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report
     Ok(report)
 }
 
+/// The seed of stochastic rounding.
+const ROUNDING_SEED: u64 = 0;
+
 /// A network's program for the first `rows` rows of the test data.
 fn network_problem(
     args: &SimulateArgs,
@@ -168,7 +172,7 @@ fn network_problem(
         channels: layer.channels.clone(),
         bounds: layer.bounds,
     });
-    Ok(Problem::new(config.clone(), rows, input, layers.collect(), args.latency, stalls(args))?)
+    Ok(Problem::new(config.clone(), rows, input, layers.collect(), ROUNDING_SEED, args.latency, stalls(args))?)
 }
 
 struct Loaded {

@@ -169,7 +169,7 @@ fn wrong_configurations_name_the_key_the_value_and_the_limit() {
             "numerics.accumulator_bits = 12 must be at least 19, or the sum of max_k = 1024 products and the bias could overflow; \
              { wrapping = 12 } asks for a narrower one that wraps",
         ),
-        ("rounding = \"half-up\"", "rounding = \"up\"", "unknown variant `up`"),
+        ("rounding = \"half-toward-positive\"", "rounding = \"half-up\"", "rounding must be floor, ceil, toward-zero"),
         ("[geometry]", "[geometry", "does not parse"),
     ];
     for (from, to, message) in cases {
@@ -369,7 +369,7 @@ fn verify_compares_and_reruns_a_saved_case() {
     assert!(text.contains("runs on the verilated RTL              2\n"), "{text}");
     assert!(text.ends_with("PASS\n"), "{text}");
     let case = format!(
-        "m = 4\nwidths = [5, 6]\ndata = \"ties\"\nseed = 3\nlatency = 2\nstall_seed = 1\nstall_percent = 30\n\
+        "m = 4\nwidths = [5, 6]\ndata = \"ties\"\nseed = 3\nrounding_seed = 4\nlatency = 2\nstall_seed = 1\nstall_percent = 30\n\
          reset_after = 50\n[config]\n{}",
         config("tiny", "[numerics]", "[config.numerics]").replace("[geometry]", "[config.geometry]")
     );

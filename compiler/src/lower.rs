@@ -1,11 +1,11 @@
 //! Lowers a chain of dense layers to a program: memory image, commands, dependencies.
 
 use crate::image::{pack, Image, Region};
-use crate::schedule::{Builder, Placed, Written};
+use crate::schedule::{Builder, Outputs, Placed, Written};
 use crate::sync::synchronize;
 use crate::tiling::{aligned_group_tiles, GemmShape, Tiling};
-use golden::{Bounds, Channel};
-use spec::{Command, Config, Format, Program, ProgramError};
+use golden::{Bounds, Channel, Stream};
+use spec::{Command, Config, Format, Program, ProgramError, Rounding, Seed};
 use thiserror::Error;
 
 /// One dense layer: weights k x n, row-major, and the requantizer's parameters.
@@ -86,12 +86,14 @@ impl Compiled {
 }
 
 /// Compiles `layers` for `m` input rows. Each layer's tiling is the candidate that reads the fewest bytes of those whose
-/// program's `cost` in cycles is within 1/128 of the least.
+/// program's `cost` in cycles is within 1/128 of the least. With stochastic rounding, layer i rounds by the stream of `seed` and
+/// tensor i; other rounding does not look at `seed`.
 pub fn compile(
     config: &Config,
     m: usize,
     input: &[i32],
     layers: &[Layer<'_>],
+    seed: u64,
     cost: &dyn Fn(&[Command]) -> u64,
 ) -> Result<Compiled, CompileError> {
     let Some(first) = layers.first().filter(|_| m > 0) else { return Err(CompileError::Empty) };
@@ -103,11 +105,12 @@ pub fn compile(
     let mut plans: Vec<LayerPlan> = Vec::new();
     let mut previous = Written::default();
     let mut source = input_region;
-    for layer in layers {
+    for (index, layer) in layers.iter().enumerate() {
         let shape = GemmShape { m, k: layer.k, n: layer.n };
+        let outputs = Outputs { bounds: layer.bounds, seed: seed_of(config, seed, index, layer.n) };
         let placed = place(config, &mut image, layer, m, source);
-        let (tiling, predicted_cycles) = best_tiling(config, shape, layer, &placed, cost)?;
-        previous = builder.layer(shape, layer.bounds, tiling, &placed, &previous);
+        let (tiling, predicted_cycles) = best_tiling(config, shape, layer.name, outputs, &placed, cost)?;
+        previous = builder.layer(shape, outputs, tiling, &placed, &previous);
         source = Region { format: config.numerics().activation(), ..placed.output };
         let name = layer.name.to_owned();
         plans.push(LayerPlan { name, shape, tiling, predicted_cycles, output: placed.output });
@@ -120,6 +123,17 @@ pub fn compile(
     let commands = synchronize(builder.into_steps());
     spec::validate(config, &commands, memory.len())?;
     Ok(Compiled { program: Program { commands, memory }, layers: plans })
+}
+
+/// What the stores of layer `index` round with.
+fn seed_of(config: &Config, seed: u64, index: usize, n: usize) -> Option<Seed> {
+    match config.numerics().rounding() {
+        Rounding::Fixed(_) => None,
+        Rounding::Stochastic { random_bits } => {
+            let stream = Stream::new(seed, index as u32, random_bits);
+            Some(Seed { key: stream.key(), mask: stream.mask(), row_stride: n as u32 })
+        }
+    }
 }
 
 fn check(config: &Config, m: usize, input: &[i32], layers: &[Layer<'_>]) -> Result<(), CompileError> {
@@ -187,18 +201,18 @@ fn place(config: &Config, image: &mut Image, layer: &Layer<'_>, m: usize, input:
     Placed { input, output, weights, parameters }
 }
 
-/// Bias, multiplier, shift, zero point, least significant first.
+/// Bias, multiplier (if the scheme has one), shift, zero point, least significant first.
 fn pack_record(config: &Config, bytes: &mut [u8], channel: &Channel) {
     let n = config.numerics();
     let fields = [
-        (n.bias(), channel.bias),
-        (n.multiplier(), channel.multiplier.into()),
-        (n.shift(), channel.shift.into()),
-        (n.bound(), channel.zero_point),
+        Some((n.bias(), channel.bias)),
+        n.multiplier().map(|format| (format, channel.multiplier.into())),
+        Some((n.shift(), channel.shift.into())),
+        Some((n.bound(), channel.zero_point)),
     ];
     let mut record = 0u128;
     let mut at = 0;
-    for (format, value) in fields {
+    for (format, value) in fields.into_iter().flatten() {
         record |= u128::from(format.encode(value)) << at;
         at += format.bits();
     }
@@ -220,14 +234,15 @@ fn read_bits(commands: &[Command]) -> u64 {
 fn best_tiling(
     config: &Config,
     shape: GemmShape,
-    layer: &Layer<'_>,
+    name: &str,
+    outputs: Outputs,
     placed: &Placed,
     cost: &dyn Fn(&[Command]) -> u64,
 ) -> Result<(Tiling, u64), CompileError> {
     let mut tried: Vec<(Tiling, u64, u64)> = Vec::new();
     for tiling in Tiling::candidates(config, shape) {
         let mut builder = Builder::new(config);
-        builder.layer(shape, layer.bounds, tiling, placed, &Written::default());
+        builder.layer(shape, outputs, tiling, placed, &Written::default());
         builder.push(Command::Finish, Vec::new());
         let commands = synchronize(builder.into_steps());
         tried.push((tiling, cost(&commands), read_bits(&commands)));
@@ -240,7 +255,7 @@ fn best_tiling(
         .map(|(tiling, cycles, _)| (tiling, cycles));
     let g = config.geometry();
     best.ok_or_else(|| CompileError::NoTiling {
-        layer: layer.name.to_owned(),
+        layer: name.to_owned(),
         m: shape.m,
         k: shape.k,
         n: shape.n,

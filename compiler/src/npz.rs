@@ -1,9 +1,11 @@
-//! Matrices and labels from `.npz` files.
+//! Arrays from and to `.npz` files.
 
-use npyz::npz::{file_name_from_array_name, NpzArchive};
-use npyz::{DType, NpyFile, Order, TypeChar};
+use npyz::npz::{file_name_from_array_name, NpzArchive, NpzWriter};
+use npyz::{AutoSerialize, DType, NpyFile, Order, TypeChar, WriterBuilder};
 use std::io::{self, Cursor, Read};
 use thiserror::Error;
+use zip::write::FileOptions;
+use zip::DateTime;
 
 /// Why an array could not be read.
 #[derive(Debug, Error)]
@@ -76,6 +78,29 @@ impl Npz {
         Ok(labels)
     }
 
+    /// Integers of exactly that shape.
+    pub fn integers(&mut self, name: &str, shape: &[usize]) -> Result<Vec<i64>, NpzError> {
+        let (given, values) = self.read(name, "an integer", Elements::into_integers)?;
+        check_shape(name, given, shape)?;
+        Ok(values)
+    }
+
+    /// Floats of exactly that shape.
+    pub fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, NpzError> {
+        let (given, values) = self.read(name, "a float of 4 or 8 bytes or an integer", Elements::into_floats)?;
+        check_shape(name, given, shape)?;
+        Ok(values)
+    }
+
+    /// A text, stored as its bytes.
+    pub fn text(&mut self, name: &str) -> Result<String, NpzError> {
+        let (_, values) = self.read(name, "bytes", Elements::into_integers)?;
+        let bytes: Option<Vec<u8>> = values.into_iter().map(|value| u8::try_from(value).ok()).collect();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let source = || io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text");
+        text.ok_or_else(|| NpzError::Damaged { name: name.to_owned(), source: source() })
+    }
+
     fn read<T>(
         &mut self,
         name: &str,
@@ -110,6 +135,45 @@ impl Npz {
         let values = convert(elements.map_err(damaged)?);
         let given = dtype.descr();
         Ok((shape, values.ok_or_else(|| NpzError::ElementType { name: name.to_owned(), given, expected })?))
+    }
+}
+
+fn check_shape(name: &str, given: Vec<u64>, shape: &[usize]) -> Result<(), NpzError> {
+    if given.iter().copied().eq(shape.iter().map(|&dim| dim as u64)) {
+        return Ok(());
+    }
+    Err(NpzError::Shape { name: name.to_owned(), given, expected: format!("{shape:?}") })
+}
+
+/// An archive in the making. The same arrays give the same bytes.
+pub struct NpzBuilder {
+    writer: NpzWriter<Cursor<Vec<u8>>>,
+}
+
+impl NpzBuilder {
+    #[allow(clippy::new_without_default)] // an empty archive is nothing to fall back on
+    pub fn new() -> Self {
+        Self { writer: NpzWriter::new(Cursor::new(Vec::new())) }
+    }
+
+    /// Adds a row-major array.
+    pub fn array<T: AutoSerialize + Copy>(&mut self, name: &str, shape: &[usize], values: &[T]) -> io::Result<()> {
+        let shape: Vec<u64> = shape.iter().map(|&dim| dim as u64).collect();
+        // Without the time of day.
+        let options = FileOptions::default().last_modified_time(DateTime::default());
+        let mut array = self.writer.array(name, options)?.default_dtype().shape(&shape).begin_nd()?;
+        array.extend(values)?;
+        array.finish()
+    }
+
+    /// Adds a text as its bytes.
+    pub fn text(&mut self, name: &str, text: &str) -> io::Result<()> {
+        self.array(name, &[text.len()], text.as_bytes())
+    }
+
+    /// The bytes of the `.npz` file.
+    pub fn finish(mut self) -> io::Result<Vec<u8>> {
+        Ok(self.writer.zip_writer().finish()?.into_inner())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::image::Region;
 use crate::sync::{Event, Step};
 use crate::tiling::{GemmShape, OuterLoop, Tiling};
 use golden::Bounds;
-use spec::{Command, Config, Execute, Load, LoadTarget, Store, Tokens};
+use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens};
 
 /// A layer's tensors in memory.
 pub(crate) struct Placed {
@@ -13,6 +13,14 @@ pub(crate) struct Placed {
     /// Address of each weight tile, k tile major.
     pub weights: Vec<usize>,
     pub parameters: usize,
+}
+
+/// What a layer's outputs go through on their way to memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Outputs {
+    pub bounds: Bounds,
+    /// What its stores round with, if rounding is stochastic.
+    pub seed: Option<Seed>,
 }
 
 /// The store commands that wrote a layer's output: first row, one past the last row, place in the program.
@@ -82,7 +90,7 @@ impl<'a> Builder<'a> {
     pub fn layer(
         &mut self,
         shape: GemmShape,
-        bounds: Bounds,
+        outputs: Outputs,
         tiling: Tiling,
         placed: &Placed,
         previous: &Written,
@@ -96,7 +104,7 @@ impl<'a> Builder<'a> {
         let last_store = before(|command| matches!(command, Command::Store(_)));
         let mut plan = LayerSchedule {
             shape,
-            bounds,
+            outputs,
             tiling,
             placed,
             previous,
@@ -139,7 +147,8 @@ struct Parameters {
 /// A layer while its commands are made.
 struct LayerSchedule<'a> {
     shape: GemmShape,
-    bounds: Bounds,
+    /// The seed is taken by the first store.
+    outputs: Outputs,
     tiling: Tiling,
     placed: &'a Placed,
     previous: &'a Written,
@@ -320,6 +329,11 @@ impl LayerSchedule<'_> {
         let channels = (tiles * g.cols()).min(self.shape.n - first);
         let last_channels = channels - (tiles - 1) * g.cols();
         let (address, start_bit) = self.placed.output.locate(first_row, first);
+        if let Some(seed) = self.outputs.seed.take() {
+            builder.push(Command::Seed(seed), Vec::new());
+        }
+        let output = self.placed.output.format;
+        let bound = |value: i64| output.encode(value) as u16;
         debug_assert_eq!(start_bit, 0, "groups start on a byte");
         let store = Store {
             tokens: Tokens::default(),
@@ -333,8 +347,10 @@ impl LayerSchedule<'_> {
             last_groups: last_channels.div_ceil(g.requantizer_lanes()) as u8,
             parameter_row: parameter_row as u16,
             row_bits: (channels * self.placed.output.format.bits() as usize) as u32,
-            low: self.bounds.low as i32,
-            high: self.bounds.high as i32,
+            low: bound(self.outputs.bounds.low),
+            high: bound(self.outputs.bounds.high),
+            // Only the index modulo 2^32 counts.
+            index: (first_row * self.shape.n + first) as u32,
         };
         let place = builder.push(Command::Store(store), needs);
         self.halves[usize::from(half)] = Some(Event::done(place));

@@ -48,7 +48,8 @@ fn engine(command: &Command) -> Option<Engine> {
         Command::Load(_) => Some(Engine::Load),
         Command::Execute(_) => Some(Engine::Execute),
         Command::Store(_) => Some(Engine::Store),
-        Command::Finish => None,
+        // Store runs it, but it has no tokens: it waits for nothing and nobody waits for it.
+        Command::Seed(_) | Command::Finish => None,
     }
 }
 
@@ -57,7 +58,7 @@ fn tokens_mut(command: &mut Command) -> Option<&mut Tokens> {
         Command::Load(load) => Some(&mut load.tokens),
         Command::Execute(execute) => Some(&mut execute.tokens),
         Command::Store(store) => Some(&mut store.tokens),
-        Command::Finish => None,
+        Command::Seed(_) | Command::Finish => None,
     }
 }
 

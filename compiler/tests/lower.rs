@@ -21,7 +21,7 @@ fn compile_shape(config: &Config, m: usize, widths: &[usize]) -> Result<Vec<Comm
         })
         .collect();
     let input = vec![1; m * widths[0]];
-    compile(config, m, &input, &layers, &|commands| commands.len() as u64).map(|compiled| compiled.program.commands)
+    compile(config, m, &input, &layers, 0, &|commands| commands.len() as u64).map(|compiled| compiled.program.commands)
 }
 
 fn tiny_with(change: impl FnOnce(&mut RawConfig)) -> Config {
@@ -67,6 +67,7 @@ fn the_least_product_is_six_commands() {
             Command::Load(_) => "load",
             Command::Execute(_) => "execute",
             Command::Store(_) => "store",
+            Command::Seed(_) => "seed",
             Command::Finish => "finish",
         })
         .collect();

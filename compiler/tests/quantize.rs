@@ -113,7 +113,7 @@ proptest! {
         let max_shift = (1_u32 << shift_bits) - 1;
         match fixed_point(ratio, &numerics) {
             Ok((multiplier, shift)) => {
-                prop_assert!(numerics.multiplier().contains(multiplier.into()) && shift <= max_shift);
+                prop_assert!(numerics.multiplier().is_some_and(|format| format.contains(multiplier.into())) && shift <= max_shift);
                 let error = exact(ratio) * integer(1 << shift) - integer(multiplier.into());
                 // One bit more where rounding up to 2^multiplier_bits halved both.
                 let halved = multiplier == 1 << (multiplier_bits - 1);

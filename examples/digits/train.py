@@ -97,10 +97,14 @@ def main():
     )
     rng = np.random.default_rng(SEED)
     layers = train(train_x.astype(np.float64), train_labels, rng)
-    calibration = train_x[rng.permutation(len(train_x))[:CALIBRATION]]
+    chosen = rng.permutation(len(train_x))[:CALIBRATION]
     export(layers, HERE / "mlp.onnx")
     np.savez_compressed(
-        HERE / "digits.npz", calibration=calibration, test=test_x, labels=test_labels.astype(np.int64)
+        HERE / "digits.npz",
+        calibration=train_x[chosen],
+        calibration_labels=train_labels[chosen].astype(np.int64),
+        test=test_x,
+        labels=test_labels.astype(np.int64),
     )
     for name, x, y in [("train", train_x, train_labels), ("test", test_x, test_labels)]:
         correct = int((forward(layers, x).argmax(axis=1) == y).sum())

@@ -36,7 +36,7 @@ fn main() -> Result<(), GoldenError> {
     let requantizer = Requantizer::new(numerics);
     let started = Instant::now();
     for _ in 0..calls {
-        requantizer.requantize_row(black_box(&acc), &channels, &Bounds::full(numerics), black_box(&mut out));
+        requantizer.requantize_row(black_box(&acc), &channels, &Bounds::full(numerics), None, black_box(&mut out));
     }
     println!("requantize_row of 16: {:.1} ns", started.elapsed().as_nanos() as f64 / f64::from(calls));
     Ok(())

@@ -1,8 +1,9 @@
 //! Takes commands and hands them to the engines.
 
 use crate::prelude::*;
-use crate::widths::COMMAND_BITS;
+use crate::widths::{n_stochastic, COMMAND_BITS};
 use spec::command::opcode;
+use spec::Config;
 
 /// Bits of the opcode, the lowest of a command.
 const OPCODE_BITS: usize = 3;
@@ -10,7 +11,8 @@ const OPCODE_BITS: usize = 3;
 /// Holds one command at a time and routes it by its opcode.
 ///
 /// 1. A command is taken when none is held.
-/// 2. A load, an execute and a store leave for their queue as soon as it is ready; reserved opcodes are dropped.
+/// 2. A load, an execute and a store leave for their queue as soon as it is ready; reserved opcodes are dropped. A seed goes
+///    to the queue of store; without stochastic rounding its opcode is reserved.
 /// 3. `finish` is held until `all_idle_in`; then `done_valid_out` is high until `done_ready_in`.
 /// 4. After that the program is `finished`, which stops the counters. The next command starts the next program: `clear_out`
 ///    is high in the cycle in which it is taken.
@@ -49,12 +51,15 @@ pub struct Fetch {
     load_parameters: Const,
     execute: Const,
     store: Const,
+    seed: Const,
     finish: Const,
+    // One of the two is 1.
+    _n_stochastic: usize,
+    _n_fixed: usize,
 }
 
 impl Fetch {
-    #[allow(clippy::new_without_default)] // a block is built, not defaulted
-    pub fn new() -> Fetch {
+    pub fn new(config: &Config) -> Fetch {
         let opcode = |value| Const::new(u128::from(value), OPCODE_BITS);
         Fetch {
             clock: ClockIn::default(),
@@ -90,7 +95,10 @@ impl Fetch {
             load_parameters: opcode(opcode::LOAD_PARAMETERS),
             execute: opcode(opcode::EXECUTE),
             store: opcode(opcode::STORE),
+            seed: opcode(opcode::SEED),
             finish: opcode(opcode::FINISH),
+            _n_stochastic: n_stochastic(config),
+            _n_fixed: 1 - n_stochastic(config),
         }
     }
 }
@@ -117,7 +125,13 @@ impl Logic for Fetch {
             | (self.opcode.val() == self.load_parameters.val()))
         .into();
         self.is_execute.next = (self.opcode.val() == self.execute.val()).into();
-        self.is_store.next = (self.opcode.val() == self.store.val()).into();
+        for _i in 0..self._n_fixed {
+            self.is_store.next = (self.opcode.val() == self.store.val()).into();
+        }
+        for _i in 0..self._n_stochastic {
+            self.is_store.next =
+                ((self.opcode.val() == self.store.val()) | (self.opcode.val() == self.seed.val())).into();
+        }
         self.is_finish.next = (self.opcode.val() == self.finish.val()).into();
         self.load_valid_out.next = self.held_valid.d_out.val() & self.is_load.val();
         self.execute_valid_out.next = self.held_valid.d_out.val() & self.is_execute.val();

@@ -1,7 +1,8 @@
 //! All lanes of the requantizer.
 
 use crate::prelude::*;
-use crate::widths::{bits, parameter_bits};
+use crate::random_bits::RandomBits;
+use crate::widths::{bits, n_stochastic, parameter_bits, INDEX_BITS, KEY_BITS};
 use crate::{Delay, RequantizerLane};
 use spec::Config;
 
@@ -14,6 +15,8 @@ pub const REQUANTIZER_LATENCY: usize = 4;
 ///   same cycle; lane
 ///   0 is in the lowest bits.
 /// - `low_in` and `high_in` are the clamp bounds, signed, one bit wider than the output.
+/// - Only there with stochastic rounding: `indices_in` (an index a lane) and `key_in` belong to the same group;
+///   `key_late_in` and `mask_in` to the group of the cycle before.
 #[derive(LogicBlock)]
 pub struct Requantizer {
     pub clock: ClockIn,
@@ -23,6 +26,10 @@ pub struct Requantizer {
     pub records_in: WireIn,
     pub low_in: WireIn,
     pub high_in: WireIn,
+    pub indices_in: Vec<WireIn>,
+    pub key_in: Vec<WireIn>,
+    pub key_late_in: Vec<WireIn>,
+    pub mask_in: Vec<WireIn>,
     pub valid_out: WireOut,
     pub group_out: WireOut,
     valid: Delay,
@@ -30,9 +37,12 @@ pub struct Requantizer {
     high: Delay,
     accumulators: Unpack,
     records: Unpack,
+    indices: Vec<Unpack>,
+    random: Vec<RandomBits>,
     lanes: Vec<RequantizerLane>,
     group: Pack,
     _n_lanes: usize,
+    _n_stochastic: usize,
 }
 
 impl Requantizer {
@@ -40,6 +50,7 @@ impl Requantizer {
         let (numerics, n_lanes) = (config.numerics(), config.geometry().requantizer_lanes());
         let (accumulator, record) = (bits(numerics.accumulator_bits()), parameter_bits(config));
         let (output, bound) = (bits(numerics.output().bits()), bits(numerics.bound().bits()));
+        let (n_stochastic, random) = (n_stochastic(config), bits(numerics.rounding().random_bits()));
         Requantizer {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
@@ -48,6 +59,10 @@ impl Requantizer {
             records_in: WireIn::new(n_lanes * record),
             low_in: WireIn::new(bound),
             high_in: WireIn::new(bound),
+            indices_in: WireIn::vec(n_stochastic, n_lanes * INDEX_BITS),
+            key_in: WireIn::vec(n_stochastic, KEY_BITS),
+            key_late_in: WireIn::vec(n_stochastic, KEY_BITS),
+            mask_in: WireIn::vec(n_stochastic, random),
             valid_out: WireOut::new(1),
             group_out: WireOut::new(n_lanes * output),
             valid: Delay::new(1, REQUANTIZER_LATENCY),
@@ -55,9 +70,12 @@ impl Requantizer {
             high: Delay::new(bound, REQUANTIZER_LATENCY - 1),
             accumulators: Unpack::new(n_lanes, accumulator),
             records: Unpack::new(n_lanes, record),
+            indices: (0..n_stochastic).map(|_| Unpack::new(n_lanes, INDEX_BITS)).collect(),
+            random: (0..n_stochastic * n_lanes).map(|_| RandomBits::new(random)).collect(),
             lanes: (0..n_lanes).map(|_| RequantizerLane::new(numerics)).collect(),
             group: Pack::new(n_lanes, output),
             _n_lanes: n_lanes,
+            _n_stochastic: n_stochastic,
         }
     }
 }
@@ -85,13 +103,45 @@ impl Logic for Requantizer {
             self.lanes[i].high_in.next = self.high.d_out.val();
             self.group.lanes_in[i].next = self.lanes[i].output_out.val();
         }
+        for j in 0..self._n_stochastic {
+            self.indices[j].bus_in.next = self.indices_in[j].val();
+            for i in 0..self._n_lanes {
+                self.random[i].clock.next = self.clock.val();
+                self.random[i].reset.next = self.reset.val();
+                self.random[i].index_in.next = self.indices[j].lanes_out[i].val();
+                self.random[i].key_in.next = self.key_in[j].val();
+                self.random[i].key_late_in.next = self.key_late_in[j].val();
+                self.random[i].mask_in.next = self.mask_in[j].val();
+                self.lanes[i].random_in[j].next = self.random[i].bits_out.val();
+            }
+        }
         self.valid_out.next = self.valid.d_out.val();
         self.group_out.next = self.group.bus_out.val();
     }
 }
 
-ports!(
-    Requantizer, clock,
-    in reset, valid_in, accumulators_in, records_in, low_in, high_in;
-    out valid_out, group_out
-);
+impl crate::simulate::Ports for Requantizer {
+    fn clock(&mut self) -> Option<&mut ClockIn> {
+        Some(&mut self.clock)
+    }
+
+    fn inputs(&mut self) -> Vec<(&'static str, &mut WireIn)> {
+        let mut inputs = vec![
+            ("reset", &mut self.reset),
+            ("valid_in", &mut self.valid_in),
+            ("accumulators_in", &mut self.accumulators_in),
+            ("records_in", &mut self.records_in),
+            ("low_in", &mut self.low_in),
+            ("high_in", &mut self.high_in),
+        ];
+        inputs.extend(self.indices_in.iter_mut().map(|port| ("indices_in_0", port)));
+        inputs.extend(self.key_in.iter_mut().map(|port| ("key_in_0", port)));
+        inputs.extend(self.key_late_in.iter_mut().map(|port| ("key_late_in_0", port)));
+        inputs.extend(self.mask_in.iter_mut().map(|port| ("mask_in_0", port)));
+        inputs
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, &WireOut)> {
+        vec![("valid_out", &self.valid_out), ("group_out", &self.group_out)]
+    }
+}

@@ -4,14 +4,18 @@ use crate::dispatch::Dispatch;
 use crate::pack_rows::PackRows;
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
+use crate::store_index::StoreIndex;
 use crate::store_reader::StoreReader;
+use crate::store_seed::StoreSeed;
 use crate::widths::{
-    accumulator_row_bits, bits, group_bits, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH,
+    accumulator_row_bits, bits, group_bits, n_stochastic, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
+    STORE_QUEUE_DEPTH,
 };
 use crate::{Queue, Requantizer};
 use spec::{Config, Counter};
 
-/// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory.
+/// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory. With stochastic rounding
+/// it takes seed commands, too.
 ///
 /// Neighbours: load is the first, execute the second. `accumulator_data_in` and `parameter_data_in` belong to the
 /// addresses of the
@@ -76,6 +80,12 @@ pub struct Store {
     requesting: WireLocal,
     acknowledged: WireLocal,
     waiting: WireLocal,
+    free: WireLocal,
+    seed: Vec<StoreSeed>,
+    index: Vec<StoreIndex>,
+    // One of the two is 1.
+    _n_stochastic: usize,
+    _n_fixed: usize,
 }
 
 impl Store {
@@ -84,6 +94,7 @@ impl Store {
         let (g, n) = (config.geometry(), config.numerics());
         let bus_bits = g.bus_bits();
         let n_lanes = g.requantizer_lanes();
+        let n_stochastic = n_stochastic(config);
         let accumulators = n_lanes * bits(n.accumulator_bits());
         Store {
             clock: ClockIn::default(),
@@ -136,6 +147,11 @@ impl Store {
             requesting: WireLocal::new(1),
             acknowledged: WireLocal::new(1),
             waiting: WireLocal::new(1),
+            free: WireLocal::new(1),
+            seed: (0..n_stochastic).map(|_| StoreSeed::new(bits(n.rounding().random_bits()))).collect(),
+            index: (0..n_stochastic).map(|_| StoreIndex::new(n_lanes)).collect(),
+            _n_stochastic: n_stochastic,
+            _n_fixed: 1 - n_stochastic,
         }
     }
 }
@@ -159,15 +175,27 @@ impl Logic for Store {
         self.requesting.next = self.dispatch.request_valid_out.val();
 
         // Issue and requests.
-        self.dispatch.ready_in.next = !self.reading.val() & !self.ack_pending.d_out.val();
-        self.dispatch.command_valid_in.next = self.command_valid_in.val();
+        self.free.next = !self.reading.val() & !self.ack_pending.d_out.val();
+        self.dispatch.ready_in.next = self.free.val();
+        for _i in 0..self._n_fixed {
+            self.dispatch.command_valid_in.next = self.command_valid_in.val();
+            self.take_out.next = self.dispatch.take_out.val();
+        }
+        for i in 0..self._n_stochastic {
+            self.seed[i].clock.next = self.clock.val();
+            self.seed[i].reset.next = self.reset.val();
+            self.seed[i].command_valid_in.next = self.command_valid_in.val();
+            self.seed[i].command_in.next = self.command_in.val();
+            self.seed[i].ready_in.next = self.free.val() & !self.requesting.val();
+            self.dispatch.command_valid_in.next = self.command_valid_in.val() & !self.seed[i].held_out.val();
+            self.take_out.next = self.dispatch.take_out.val() | self.seed[i].take_out.val();
+        }
         self.dispatch.command_in.next = self.command_in.val();
         self.dispatch.start_bit_in.next = 0.into();
         self.dispatch.first_available_in.next = self.first_available_in.val();
         self.dispatch.second_available_in.next = self.second_available_in.val();
         self.dispatch.first_space_in.next = self.first_space_in.val();
         self.dispatch.second_space_in.next = self.second_space_in.val();
-        self.take_out.next = self.dispatch.take_out.val();
         self.pop_first_out.next = self.dispatch.pop_first_out.val();
         self.pop_second_out.next = self.dispatch.pop_second_out.val();
         self.reserve_first_out.next = self.dispatch.reserve_first_out.val();
@@ -205,6 +233,19 @@ impl Logic for Store {
         self.requantizer.records_in.next = self.parameter_data_in.val();
         self.requantizer.low_in.next = self.reader.low_out.val();
         self.requantizer.high_in.next = self.reader.high_out.val();
+        for i in 0..self._n_stochastic {
+            self.index[i].clock.next = self.clock.val();
+            self.index[i].reset.next = self.reset.val();
+            self.index[i].start_in.next = self.dispatch.take_out.val();
+            self.index[i].command_in.next = self.command_in.val();
+            self.index[i].row_stride_in.next = self.seed[i].row_stride_out.val();
+            self.index[i].read_in.next = self.reader.read_out.val();
+            self.index[i].row_end_in.next = self.reader.row_end_out[i].val();
+            self.requantizer.indices_in[i].next = self.index[i].indices_out.val();
+            self.requantizer.key_in[i].next = self.seed[i].key_out.val();
+            self.requantizer.key_late_in[i].next = self.seed[i].key_late_out.val();
+            self.requantizer.mask_in[i].next = self.seed[i].mask_late_out.val();
+        }
         self.groups.write_valid_in.next = self.requantizer.valid_out.val();
         self.groups.write_data_in.next = self.requantizer.group_out.val();
         self.groups.read_ready_in.next = self.pack_rows.group_taken_out.val();
@@ -234,11 +275,17 @@ impl Logic for Store {
         self.store_events.lanes_in[2].next = self.requesting.val() & !self.reading.val();
         self.store_events.lanes_in[3].next =
             self.ack_pending.d_out.val() & !self.requesting.val() & !self.reading.val();
-        self.store_events.lanes_in[4].next = self.dispatch.wait_command_out.val();
+        for _i in 0..self._n_fixed {
+            self.store_events.lanes_in[4].next = self.dispatch.wait_command_out.val();
+            self.store_events.lanes_in[8].next = self.dispatch.take_out.val();
+        }
+        for i in 0..self._n_stochastic {
+            self.store_events.lanes_in[4].next = self.dispatch.wait_command_out.val() & !self.seed[i].take_out.val();
+            self.store_events.lanes_in[8].next = self.dispatch.take_out.val() | self.seed[i].take_out.val();
+        }
         self.store_events.lanes_in[5].next = self.dispatch.wait_first_out.val();
         self.store_events.lanes_in[6].next = self.dispatch.wait_second_out.val();
         self.store_events.lanes_in[7].next = self.dispatch.wait_space_out.val();
-        self.store_events.lanes_in[8].next = self.dispatch.take_out.val();
         self.store_events_out.next = self.store_events.bus_out.val();
         self.pack_events.lanes_in[0].next = self.waiting.val();
         self.pack_events.lanes_in[1].next = self.pack_rows.busy_out.val() & !self.waiting.val();

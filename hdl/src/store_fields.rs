@@ -89,7 +89,7 @@ impl Logic for StoreFields {
         self.parameter_row_out.next = self.command_in.val() >> 144;
         self.row_bits_out.next = self.command_in.val() >> 160;
         self.low_out.next = self.command_in.val() >> 192;
-        self.high_out.next = self.command_in.val() >> 224;
+        self.high_out.next = self.command_in.val() >> 208;
 
         self.address_low.next = self.command_in.val() >> 32;
         self.stride_low.next = self.command_in.val() >> 64;

@@ -2,7 +2,7 @@
 
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
-use crate::widths::{bits, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
+use crate::widths::{bits, n_stochastic, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH};
 use spec::Config;
 
 /// Walks the groups of a store command: groups of a tile, tiles, rows. One group a cycle, while the store queue has
@@ -13,6 +13,8 @@ use spec::Config;
 ///    group
 ///    read in the cycle before, whose data arrive with them.
 /// 3. `push_second_out`: the group read is the last of a command that asks for this push.
+///
+/// 4. `row_end_out`, only there with stochastic rounding: the group read is the last of a row.
 ///
 /// Room is counted in credits: a read takes one, `group_taken_in` gives it back.
 #[derive(LogicBlock)]
@@ -31,6 +33,7 @@ pub struct StoreReader {
     pub low_out: WireOut,
     pub high_out: WireOut,
     pub push_second_out: WireOut,
+    pub row_end_out: Vec<WireOut>,
     fields: StoreFields,
     active: Register,
     credits_used: Register,
@@ -49,6 +52,8 @@ pub struct StoreReader {
     low: RegisterEnabled,
     high: RegisterEnabled,
     push_second: RegisterEnabled,
+    low_field: WireLocal,
+    high_field: WireLocal,
     read: WireLocal,
     in_last_tile: WireLocal,
     tile_end: WireLocal,
@@ -56,6 +61,10 @@ pub struct StoreReader {
     job_end: WireLocal,
     credits: Const,
     last_column_group: Const,
+    // One of the two is 1: how bounds are extended.
+    _n_signed: usize,
+    _n_unsigned: usize,
+    _n_stochastic: usize,
 }
 
 impl StoreReader {
@@ -64,6 +73,7 @@ impl StoreReader {
         let addr = index_bits(g.accumulator_rows());
         let parameter_addr = index_bits(g.parameter_rows());
         let group = index_bits(g.column_groups());
+        let output = config.numerics().output();
         let bound = bits(config.numerics().bound().bits());
         let credits = bits_for(STORE_QUEUE_DEPTH);
         StoreReader {
@@ -81,6 +91,7 @@ impl StoreReader {
             low_out: WireOut::new(bound),
             high_out: WireOut::new(bound),
             push_second_out: WireOut::new(1),
+            row_end_out: WireOut::vec(n_stochastic(config), 1),
             fields: StoreFields::new(g.bus_bits()),
             active: Register::new(1),
             credits_used: Register::new(credits),
@@ -99,6 +110,8 @@ impl StoreReader {
             low: RegisterEnabled::new(bound),
             high: RegisterEnabled::new(bound),
             push_second: RegisterEnabled::new(1),
+            low_field: WireLocal::new(bits(output.bits())),
+            high_field: WireLocal::new(bits(output.bits())),
             read: WireLocal::new(1),
             in_last_tile: WireLocal::new(1),
             tile_end: WireLocal::new(1),
@@ -106,6 +119,9 @@ impl StoreReader {
             job_end: WireLocal::new(1),
             credits: Const::new(STORE_QUEUE_DEPTH as u128, credits), // widening
             last_column_group: Const::new(g.column_groups() as u128 - 1, group), // widening
+            _n_signed: usize::from(output.is_signed()),
+            _n_unsigned: usize::from(!output.is_signed()),
+            _n_stochastic: n_stochastic(config),
         }
     }
 }
@@ -147,9 +163,17 @@ impl Logic for StoreReader {
         self.half.enable_in.next = self.start_in.val();
         self.half.d_in.next = self.fields.half_out.val();
         self.low.enable_in.next = self.start_in.val();
-        self.low.d_in.next = self.fields.low_out.val();
+        self.low_field.next = self.fields.low_out.val();
+        self.high_field.next = self.fields.high_out.val();
+        for _i in 0..self._n_signed {
+            self.low.d_in.next = signed_cast(self.low_field.val());
+            self.high.d_in.next = signed_cast(self.high_field.val());
+        }
+        for _i in 0..self._n_unsigned {
+            self.low.d_in.next = self.low_field.val();
+            self.high.d_in.next = self.high_field.val();
+        }
         self.high.enable_in.next = self.start_in.val();
-        self.high.d_in.next = self.fields.high_out.val();
         self.push_second.enable_in.next = self.start_in.val();
         self.push_second.d_in.next = self.fields.push_second_out.val();
 
@@ -200,6 +224,9 @@ impl Logic for StoreReader {
         self.low_out.next = self.low.d_out.val();
         self.high_out.next = self.high.d_out.val();
         self.push_second_out.next = self.job_end.val() & self.push_second.d_out.val();
+        for i in 0..self._n_stochastic {
+            self.row_end_out[i].next = self.row_end.val();
+        }
     }
 }
 

@@ -103,7 +103,7 @@ impl Top {
             status_data_out: WireOut::new(STATUS_DATA_BITS),
             done_valid_out: WireOut::new(1),
             done_ready_in: WireIn::new(1),
-            fetch: Fetch::new(),
+            fetch: Fetch::new(config),
             load_queue: queue(),
             execute_queue: queue(),
             store_queue: queue(),

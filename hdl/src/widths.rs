@@ -9,12 +9,16 @@ pub const ADDRESS_BITS: usize = 32;
 pub const COUNT_BITS: usize = 16;
 /// An encoded command.
 pub const COMMAND_BITS: usize = spec::command::COMMAND_BITS;
+/// An output's index within its tensor, and what it grows by from row to row.
+pub const INDEX_BITS: usize = 32;
+/// The key of the permutation that makes random bits.
+pub const KEY_BITS: usize = 64;
 /// The bit at which a piece of memory begins, within a byte.
 pub const START_BIT_BITS: usize = 3;
 /// The field with the number of groups in the last tile.
 pub const LAST_GROUP_BITS: usize = 7;
-/// The clamp bounds in a command; of each, one bit more than the output's matters.
-pub const BOUND_BITS: usize = 32;
+/// The clamp bounds in a command; of each, the output's bits matter.
+pub const BOUND_BITS: usize = 16;
 /// Jobs between issue and the words of a channel.
 pub const JOB_QUEUE_DEPTH: usize = 4;
 /// Groups between the requantizer and the write channel.
@@ -70,6 +74,11 @@ pub fn parameter_bits(config: &Config) -> usize {
 /// A group: what the requantizer's lanes give in a cycle.
 pub fn group_bits(config: &Config) -> usize {
     config.geometry().requantizer_lanes() * bits(config.numerics().output().bits())
+}
+
+/// Whether the machine rounds stochastically, as a count of the blocks for it: 0 or 1.
+pub fn n_stochastic(config: &Config) -> usize {
+    usize::from(config.numerics().rounding().random_bits() > 0)
 }
 
 /// A width of the configuration as the crate counts widths.

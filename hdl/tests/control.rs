@@ -14,8 +14,9 @@ use hdl::token_counter::TokenCounter;
 use hdl::tokens::Tokens;
 use hdl::wait_code::WaitCode;
 use spec::command::{opcode, COMMAND_BITS, TOKEN_LIMIT};
+use spec::config::RawRounding;
 use spec::counter::{Counter, STATUS_CODES};
-use spec::Config;
+use spec::{Config, RawConfig};
 
 fn tiny() -> Config {
     Config::named("tiny").expect("a named configuration")
@@ -125,7 +126,7 @@ fn fetch_routes_by_opcode_and_ends_at_finish() {
     const FINISH_HELD: usize = 5;
     const FINISHED: usize = 6;
     const CLEAR: usize = 7;
-    let mut dut = Stepper::new(Fetch::new()).expect("fetch is accepted");
+    let mut dut = Stepper::new(Fetch::new(&tiny())).expect("fetch is accepted");
     let routes = [
         (opcode::LOAD_ACTIVATIONS, 1),
         (opcode::LOAD_WEIGHTS, 1),
@@ -151,6 +152,21 @@ fn fetch_routes_by_opcode_and_ends_at_finish() {
     assert_eq!(fetch(&mut dut, Some(opcode::STORE), false, true, true), shown(&[READY, FINISHED, CLEAR]));
     assert_eq!(fetch(&mut dut, None, true, true, true), shown(&[3]));
     assert_eq!(fetch(&mut dut, None, true, true, true), shown(&[READY]));
+}
+
+#[test]
+fn a_seed_goes_to_store_where_rounding_is_stochastic() {
+    let mut raw = RawConfig::from(&tiny());
+    raw.numerics.rounding = RawRounding::Stochastic { stochastic: 8 };
+    let config = Config::try_from(raw).expect("a legal configuration");
+    let mut dut = Stepper::new(Fetch::new(&config)).expect("fetch is accepted");
+    for code in [opcode::SEED, opcode::STORE] {
+        assert_eq!(fetch(&mut dut, Some(code), false, true, true), shown(&[0]), "opcode {code}");
+        assert_eq!(fetch(&mut dut, None, false, true, true), shown(&[3]), "a full queue");
+        assert_eq!(fetch(&mut dut, None, true, true, true), shown(&[3]));
+    }
+    assert_eq!(fetch(&mut dut, Some(6), false, true, true), shown(&[0]));
+    assert_eq!(fetch(&mut dut, None, false, true, true), shown(&[]), "reserved");
 }
 
 #[test]
@@ -212,7 +228,7 @@ fn the_emitted_control_agrees() {
     let same = |_: u64, _: &str, value: Bits| value;
     common::agrees_with_icarus("token_counter", TokenCounter::new(), 300, 2, same);
     common::agrees_with_icarus("tokens", Tokens::new(), 300, 2, same);
-    common::agrees_with_icarus("fetch", Fetch::new(), 500, 2, same);
+    common::agrees_with_icarus("fetch", Fetch::new(&tiny()), 500, 2, same);
     common::agrees_with_icarus("preload", Preload::new(&tiny()), 500, 2, same);
     common::agrees_with_icarus("stream", Stream::new(&tiny()), 500, 2, same);
     // Short folds, so that they end.

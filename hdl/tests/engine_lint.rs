@@ -17,7 +17,8 @@ use hdl::store_reader::StoreReader;
 use hdl::unpack_words::UnpackWords;
 use hdl::write_rows::WriteRows;
 use hdl::{Load, ParameterBuffer, Requantizer, RequantizerLane, Store};
-use spec::{Command, Config, LoadTarget, Rounding, Tokens};
+use spec::config::RawRounding;
+use spec::{Command, Config, LoadTarget, MachineScheme, Round, Tokens};
 
 fn tokens(random: &mut Random) -> Tokens {
     let mut flag = || random.below(4) == 0;
@@ -54,8 +55,9 @@ fn store_command(random: &mut Random, n_groups: u64) -> spec::Store {
         last_groups: 1 + random.below(n_groups) as u8,
         parameter_row: random.word() as u16,
         row_bits: 1 + random.below(40) as u32,
-        low: random.word() as i32,
-        high: random.word() as i32,
+        low: random.word() as u16,
+        high: random.word() as u16,
+        index: random.word() as u32,
     }
 }
 
@@ -113,8 +115,8 @@ fn fields_are_those_that_spec_encodes() {
             ("tiles_out", c.tiles.into()),
             ("parameter_row_out", c.parameter_row.into()),
             ("row_bits_out", c.row_bits.into()),
-            ("low_out", (c.low as u32).into()),
-            ("high_out", (c.high as u32).into()),
+            ("low_out", c.low.into()),
+            ("high_out", c.high.into()),
             ("offset_out", 8 * u128::from(c.address) % 32),
             ("stride_offset_out", 8 * u128::from(c.stride) % 32),
         ] {
@@ -253,11 +255,27 @@ fn blocks_of_store_agree_with_icarus() {
     }
 }
 
+/// Every scheme with a rule that looks at everything and with random bits, and every rule.
 #[test]
-fn every_rounding_agrees_with_icarus() {
-    for rounding in Rounding::ALL {
+fn every_lane_agrees_with_icarus() {
+    let up = RawRounding::Named(Round::HalfTowardPositive);
+    let even = RawRounding::Named(Round::HalfToEven);
+    let random = RawRounding::Stochastic { stochastic: 10 };
+    let single = |round| (MachineScheme::FixedSingle, 12, RawRounding::Named(round));
+    let lanes = [
+        (MachineScheme::FixedSingle, 12, random),
+        (MachineScheme::FixedDouble, 12, even),
+        (MachineScheme::FixedDouble, 12, random),
+        (MachineScheme::FixedDouble, 32, even),
+        (MachineScheme::FixedDouble, 1, even),
+        (MachineScheme::FixedDoubleUp, 12, up),
+        (MachineScheme::Pow2, 0, even),
+        (MachineScheme::Pow2, 0, random),
+    ];
+    for (scheme, multiplier_bits, rounding) in lanes.into_iter().chain(Round::ALL.map(single)) {
         let mut raw = spec::RawConfig::from(&tiny());
-        raw.numerics.rounding = rounding;
+        (raw.numerics.scheme, raw.numerics.rounding) = (scheme, rounding);
+        raw.numerics.multiplier_bits = multiplier_bits;
         let config = Config::try_from(raw).expect("a valid configuration");
         agrees_with_icarus("requantizer_lane", RequantizerLane::new(config.numerics()), 200, 1, |_, _, value| value);
     }

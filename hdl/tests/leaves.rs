@@ -54,7 +54,9 @@ fn multipliers() {
 #[test]
 fn shifters_and_saturators() {
     for (width, amount_bits) in [(1, 1), (7, 4), (48, 6), (100, 5)] {
-        agrees_with_icarus("dut", Shifter::new(width, amount_bits), 500, 0, as_drawn);
+        for fraction_bits in [1, 2, 8, 32] {
+            agrees_with_icarus("dut", Shifter::new(width, amount_bits, fraction_bits), 300, 0, as_drawn);
+        }
     }
     for (value_bits, output_bits) in [(1, 1), (9, 8), (40, 8), (6, 6)] {
         agrees_with_icarus("dut", Saturator::new(value_bits, output_bits), 300, 0, as_drawn);

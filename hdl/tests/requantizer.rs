@@ -6,7 +6,8 @@ use common::Random;
 use hdl::bits::Bits;
 use hdl::simulate::Stepper;
 use hdl::{Requantizer, RequantizerLane};
-use spec::{Config, Rounding};
+use spec::config::RawRounding;
+use spec::{Config, MachineScheme, Numerics, RawConfig, Round, Rounding};
 
 /// What a lane is given.
 #[derive(Clone, Copy, Debug)]
@@ -18,19 +19,30 @@ struct Column {
     zero_point: i128,
     low: i128,
     high: i128,
+    random: u32,
 }
 
 /// `value` / 2^`shift` as an integer, by comparing the exact remainder with one half.
-fn rounded(value: i128, shift: u32, rounding: Rounding) -> i128 {
+fn rounded(value: i128, shift: u32, round: Round) -> i128 {
     let divisor = 1_i128 << shift;
     let (floor, twice) = (value.div_euclid(divisor), 2 * value.rem_euclid(divisor));
+    if twice == 0 {
+        return floor;
+    }
     let ceiling = floor + 1;
-    let tie = match rounding {
-        Rounding::Floor => return floor,
-        Rounding::HalfUp => ceiling,
-        Rounding::HalfAway if value < 0 => floor,
-        Rounding::HalfAway => ceiling,
-        Rounding::HalfEven => floor + floor.rem_euclid(2),
+    let even = floor + floor.rem_euclid(2);
+    let (nearer_zero, farther) = if value < 0 { (ceiling, floor) } else { (floor, ceiling) };
+    let tie = match round {
+        Round::Floor => return floor,
+        Round::Ceil => return ceiling,
+        Round::TowardZero => return nearer_zero,
+        Round::AwayFromZero => return farther,
+        Round::ToOdd => return floor + ceiling - even,
+        Round::HalfToEven => even,
+        Round::HalfTowardPositive => ceiling,
+        Round::HalfTowardNegative => floor,
+        Round::HalfTowardZero => nearer_zero,
+        Round::HalfAwayFromZero => farther,
     };
     match twice.cmp(&divisor) {
         std::cmp::Ordering::Less => floor,
@@ -39,11 +51,27 @@ fn rounded(value: i128, shift: u32, rounding: Rounding) -> i128 {
     }
 }
 
-fn expected(c: &Column, accumulator_bits: usize, rounding: Rounding) -> i128 {
-    let range = 1_i128 << accumulator_bits;
+/// What a lane with these numerics must give; `random` are the random bits of stochastic rounding.
+fn expected(c: &Column, numerics: &Numerics) -> i128 {
+    let range = 1_i128 << numerics.accumulator_bits();
     let wrapped = (c.accumulator + c.bias).rem_euclid(range);
     let sum = if wrapped >= range / 2 { wrapped - range } else { wrapped };
-    (rounded(sum * c.multiplier, c.shift, rounding) + c.zero_point).clamp(c.low, c.high)
+    let product = if numerics.scheme() == MachineScheme::Pow2 { sum } else { sum * c.multiplier };
+    let last = |value: i128, shift: u32| match numerics.rounding() {
+        Rounding::Fixed(round) => rounded(value, shift, round),
+        Rounding::Stochastic { random_bits } => {
+            // The fraction in steps of 2^-r, rounded down, plus the random number of such steps.
+            let steps = rounded(value << random_bits, shift, Round::Floor);
+            (steps + i128::from(c.random)).div_euclid(1 << random_bits)
+        }
+    };
+    let first = numerics.multiplier_bits();
+    let scaled = match numerics.scheme() {
+        MachineScheme::FixedSingle | MachineScheme::Pow2 => last(product, c.shift),
+        _ if c.shift <= first => rounded(product, c.shift, Round::HalfTowardPositive),
+        _ => last(rounded(product, first, Round::HalfTowardPositive), c.shift - first),
+    };
+    (scaled + c.zero_point).clamp(c.low, c.high)
 }
 
 fn record(c: &Column, config: &Config) -> Bits {
@@ -62,8 +90,8 @@ fn record(c: &Column, config: &Config) -> Bits {
     record
 }
 
-fn config(change: impl FnOnce(&mut spec::RawConfig)) -> Config {
-    let mut raw = spec::RawConfig::from(&Config::named("tiny").expect("a named configuration"));
+fn config(change: impl FnOnce(&mut RawConfig)) -> Config {
+    let mut raw = RawConfig::from(&Config::named("tiny").expect("a named configuration"));
     change(&mut raw);
     Config::try_from(raw).expect("a valid configuration")
 }
@@ -86,6 +114,9 @@ fn lane_is_right(config: &Config, columns: impl Iterator<Item = Column>) {
         dut.block_mut().accumulator_in.next = Bits::from_i128(column.accumulator, accumulator);
         dut.block_mut().record_in.next = record(&column, config);
         let t = in_flight.len() - 1;
+        if let (Some(random), Some(column)) = (dut.block_mut().random_in.first_mut(), t.checked_sub(2)) {
+            random.next = Bits::new(in_flight[column].random.into(), random.width());
+        }
         if t >= 3 {
             let clamped = in_flight[t - 3];
             dut.block_mut().low_in.next = Bits::from_i128(clamped.low, bound);
@@ -95,8 +126,9 @@ fn lane_is_right(config: &Config, columns: impl Iterator<Item = Column>) {
         if t >= 4 {
             let column = in_flight[t - 4];
             let actual = dut.block().output_out.val();
-            let value = expected(&column, accumulator, n.rounding());
-            assert_eq!(actual, Bits::from_i128(value, bound - 1), "{:?} of {column:?}: {value}", n.rounding());
+            let value = expected(&column, n);
+            let context = format!("{}, {}", n.scheme(), n.rounding());
+            assert_eq!(actual, Bits::from_i128(value, bound - 1), "{context} of {column:?}: {value}");
             count += 1;
         }
         dut.edge().expect("settles");
@@ -104,32 +136,58 @@ fn lane_is_right(config: &Config, columns: impl Iterator<Item = Column>) {
     assert!(count > 1);
 }
 
-/// Every accumulator, bias, multiplier and shift of small widths, for each rounding; zero point and bounds take turns.
+/// Every scheme with every rounding it allows; stochastic with `random_bits`.
+fn arithmetics(random_bits: u32) -> Vec<(MachineScheme, RawRounding)> {
+    let up = RawRounding::Named(Round::HalfTowardPositive);
+    let all = || {
+        let stochastic = RawRounding::Stochastic { stochastic: random_bits };
+        Round::ALL.into_iter().map(RawRounding::Named).chain([stochastic])
+    };
+    let legal = |(scheme, rounding): &(MachineScheme, RawRounding)| match scheme {
+        MachineScheme::FixedSingle | MachineScheme::Pow2 => true,
+        MachineScheme::FixedDouble => *rounding != up,
+        MachineScheme::FixedDoubleUp => *rounding == up,
+    };
+    MachineScheme::ALL
+        .into_iter()
+        .flat_map(|scheme| all().map(move |rounding| (scheme, rounding)))
+        .filter(legal)
+        .collect()
+}
+
+fn set(raw: &mut RawConfig, (scheme, rounding): (MachineScheme, RawRounding), multiplier_bits: u32) {
+    raw.numerics.scheme = scheme;
+    raw.numerics.rounding = rounding;
+    raw.numerics.multiplier_bits = if scheme == MachineScheme::Pow2 { 0 } else { multiplier_bits };
+}
+
+/// Every accumulator, bias, multiplier and shift of small widths, for each scheme and rounding; zero point, bounds and random
+/// bits take turns. With 2 multiplier bits, shifts of 3..=7 are two roundings.
 #[test]
 fn every_small_value_is_requantized() {
-    for rounding in Rounding::ALL {
+    for arithmetic in arithmetics(2) {
         for signed in [false, true] {
             let config = config(|raw| {
-                raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 4 };
-                raw.numerics.bias_bits = 3;
-                raw.numerics.multiplier_bits = 3;
+                raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 5 };
+                raw.numerics.bias_bits = 2;
                 raw.numerics.shift_bits = 3;
                 raw.numerics.output_bits = 3;
                 raw.numerics.output_signed = signed;
-                raw.numerics.rounding = rounding;
+                set(raw, arithmetic, 2);
             });
             let (min, max): (i128, i128) = if signed { (-4, 3) } else { (0, 7) };
-            let columns = (0..1_i128 << 13).map(|i| {
+            let columns = (0..1_i128 << 12).map(|i| {
                 let turn = i + (i >> 7);
                 let low = min + turn.rem_euclid(5);
                 Column {
-                    accumulator: (i & 15) - 8,
-                    bias: (i >> 4 & 7) - 4,
-                    multiplier: i >> 7 & 7,
-                    shift: (i >> 10 & 7) as u32,
+                    accumulator: (i & 31) - 16,
+                    bias: (i >> 5 & 3) - 2,
+                    multiplier: i >> 7 & 3,
+                    shift: (i >> 9 & 7) as u32,
                     zero_point: turn.rem_euclid(16) - 8,
                     low,
                     high: max.min(low + 3 + turn.rem_euclid(4)),
+                    random: turn.rem_euclid(4) as u32,
                 }
             });
             lane_is_right(&config, columns);
@@ -137,22 +195,23 @@ fn every_small_value_is_requantized() {
     }
 }
 
-/// Random values at the widest formats, and where the output is wider than the product.
+/// Random values at the widest formats, where the output is wider than the product, and where the shift cannot reach a second
+/// rounding.
 #[test]
 fn extreme_widths_are_requantized() {
-    let shapes = [(63, 48, 32, 6, 16), (2, 1, 1, 1, 16), (5, 48, 1, 6, 1), (33, 24, 31, 6, 8)];
+    let shapes = [(63, 48, 32, 6, 16), (2, 1, 1, 1, 16), (5, 48, 1, 6, 1), (33, 24, 31, 6, 8), (40, 24, 20, 4, 8)];
     for (seed, (accumulator, bias, multiplier, shift, output)) in shapes.into_iter().enumerate() {
-        for rounding in Rounding::ALL {
+        for arithmetic in arithmetics([1, 32, 7, 8, 16][seed]) {
             let config = config(|raw| {
                 raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: accumulator };
                 raw.numerics.bias_bits = bias;
-                raw.numerics.multiplier_bits = multiplier;
                 raw.numerics.shift_bits = shift;
                 raw.numerics.output_bits = output;
                 raw.numerics.output_signed = true;
-                raw.numerics.rounding = rounding;
+                set(raw, arithmetic, multiplier);
             });
             let mut random = Random::new(seed as u64);
+            let random_bits = config.numerics().rounding().random_bits();
             // Extremes of every field are as likely as values in between.
             let mut pick = |bits: u32, signed: bool| {
                 let (min, max) = match signed {
@@ -165,7 +224,7 @@ fn extreme_widths_are_requantized() {
                     _ => min + i128::from(random.word()).rem_euclid(max - min + 1),
                 }
             };
-            let columns: Vec<Column> = (0..1000)
+            let columns: Vec<Column> = (0..300)
                 .map(|_| {
                     let (one, other) = (pick(output, true), pick(output, true));
                     Column {
@@ -176,6 +235,7 @@ fn extreme_widths_are_requantized() {
                         zero_point: pick(output + 1, true),
                         low: one.min(other),
                         high: one.max(other),
+                        random: pick(random_bits, false) as u32,
                     }
                 })
                 .collect();
@@ -210,10 +270,11 @@ fn groups_keep_their_bounds_and_order() {
                 zero_point: random.signed(output + 1),
                 low: one.min(other),
                 high: one.max(other),
+                random: 0,
             };
             accumulators.set_slice(lane * accumulator, &Bits::from_i128(column.accumulator, accumulator));
             records.set_slice(lane * n.parameter_bits() as usize, &record(&column, &config));
-            let value = expected(&column, accumulator, n.rounding());
+            let value = expected(&column, n);
             group.set_slice(lane * output, &Bits::from_i128(value, output));
         }
         let valid = random.below(3) > 0;

@@ -48,7 +48,7 @@ struct Model {
     /// What is still to be read of the command, in order.
     reads: VecDeque<Place>,
     push_execute: bool,
-    bounds: (i32, i32),
+    bounds: (u16, u16),
     credits: usize,
     credit_back: usize,
     pipeline: VecDeque<Option<u128>>,
@@ -149,7 +149,7 @@ impl Model {
     }
 
     /// The outputs of this cycle; then the registers take their next values.
-    fn cycle(&mut self, inputs: &Inputs, requantize: impl Fn(Place, (i32, i32)) -> u128) -> Seen {
+    fn cycle(&mut self, inputs: &Inputs, requantize: impl Fn(Place, (u16, u16)) -> u128) -> Seen {
         let mut seen = Seen::new();
         let (reading, requesting, waiting) = (!self.reads.is_empty(), self.requests.is_some(), self.ack_pending);
         let room = self.jobs.len() < 4;
@@ -259,8 +259,14 @@ fn places(c: &spec::Store, column_groups: u16) -> Vec<Place> {
     places
 }
 
-/// Half-up, with exact division.
-fn requantized(accumulator: i64, channel: Channel, (low, high): (i32, i32)) -> i128 {
+/// Bounds as values of the output.
+fn decoded(config: &Config, (low, high): (u16, u16)) -> (i64, i64) {
+    let output = config.numerics().output();
+    (output.decode(low.into()), output.decode(high.into()))
+}
+
+/// Half toward positive, with exact division.
+fn requantized(accumulator: i64, channel: Channel, (low, high): (i64, i64)) -> i128 {
     let (bias, multiplier, shift, zero_point) = channel;
     let product = i128::from(accumulator + bias) * i128::from(multiplier);
     let divisor = 1_i128 << shift;
@@ -297,8 +303,9 @@ fn random_store(config: &Config, random: &mut Random, idx: u32) -> spec::Store {
     let columns = (usize::from(tiles - 1) * g.column_groups() + usize::from(last_groups)) * lanes;
     let columns = columns - random.below(lanes as u64) as usize;
     let (min, max) = (n.output().min() as i128, n.output().max() as i128);
-    let mut bound = || (min + (random.word() as i128).rem_euclid(max - min + 1)) as i32;
+    let mut bound = || (min + (random.word() as i128).rem_euclid(max - min + 1)) as i64;
     let (one, other) = (bound(), bound());
+    let encode = |bound: i64| n.output().encode(bound) as u16;
     spec::Store {
         tokens,
         half: random.below(2) == 0,
@@ -312,8 +319,9 @@ fn random_store(config: &Config, random: &mut Random, idx: u32) -> spec::Store {
         last_groups,
         parameter_row: random.below(8) as u16,
         row_bits: columns as u32 * n.output().bits(),
-        low: one.min(other),
-        high: one.max(other),
+        low: encode(one.min(other)),
+        high: encode(one.max(other)),
+        index: 0,
     }
 }
 
@@ -334,7 +342,7 @@ fn expect(memory: &mut [u8], command: &spec::Store, config: &Config, buffers: &B
             })
         });
         for (j, (accumulator, channel)) in columns.enumerate() {
-            let value = requantized(accumulator, channel, (command.low, command.high));
+            let value = requantized(accumulator, channel, decoded(config, (command.low, command.high)));
             for bit in (0..output).filter(|bit| j * output + bit < row_bits) {
                 let at = j * output + bit;
                 memory[from + at / 8] |= ((value >> bit & 1) as u8) << (at % 8);
@@ -361,7 +369,8 @@ fn stores_are_right(config: &Config, busy: u64, seed: u64) {
         (0..lanes).fold(0, |word, lane| {
             let column = usize::from(group) * lanes + lane;
             let accumulator = buffers.accumulator[usize::from(half)][usize::from(addr)][column];
-            let value = requantized(accumulator, buffers.parameters[usize::from(parameter_row)][lane], bounds);
+            let value =
+                requantized(accumulator, buffers.parameters[usize::from(parameter_row)][lane], decoded(config, bounds));
             word | Bits::from_i128(value, output).low_u128() << (lane * output)
         })
     };

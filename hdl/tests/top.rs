@@ -5,8 +5,9 @@ mod common;
 use common::machine::Machine;
 use hdl::emit_top;
 use spec::command::{Load, LoadTarget, Store};
+use spec::config::RawRounding;
 use spec::counter::STATUS_CODES;
-use spec::{Command, Config, Counter, Execute, RawConfig, Tokens};
+use spec::{Command, Config, Counter, Execute, MachineScheme, RawConfig, Round, Tokens};
 use std::collections::BTreeSet;
 
 fn named(name: &str) -> Config {
@@ -59,6 +60,40 @@ fn odd_machines_are_clean() {
         raw.numerics.output_bits = 1;
         raw.numerics.shift_bits = 1;
     }));
+}
+
+#[test]
+fn every_scheme_is_clean() {
+    let random = RawRounding::Stochastic { stochastic: 8 };
+    for (scheme, multiplier_bits, rule) in [
+        (MachineScheme::FixedSingle, 12, Round::HalfAwayFromZero),
+        (MachineScheme::FixedDouble, 12, Round::HalfAwayFromZero),
+        (MachineScheme::FixedDoubleUp, 12, Round::HalfTowardPositive),
+        (MachineScheme::Pow2, 0, Round::HalfToEven),
+    ] {
+        // The scheme fixed-double-up has no other rounding.
+        let is_up = scheme == MachineScheme::FixedDoubleUp;
+        for rounding in [RawRounding::Named(rule), random].into_iter().take(if is_up { 1 } else { 2 }) {
+            is_clean(&changed("tiny", |raw| {
+                raw.numerics.scheme = scheme;
+                raw.numerics.multiplier_bits = multiplier_bits;
+                raw.numerics.rounding = rounding;
+            }));
+        }
+    }
+}
+
+/// Nothing of the seed, the indices and the random bits is in a machine that does not need them.
+#[test]
+fn a_machine_of_a_rule_has_nothing_for_random_bits() {
+    let text = |rounding| emit_top(&changed("tiny", |raw| raw.numerics.rounding = rounding)).expect("emitted").verilog;
+    let words = ["store_seed", "store_index", "random", "permutation", "key"];
+    let stochastic = text(RawRounding::Stochastic { stochastic: 8 });
+    let rule = text(RawRounding::Named(Round::ToOdd));
+    for word in words {
+        assert!(stochastic.contains(word), "{word}");
+        assert!(!rule.contains(word), "{word}");
+    }
 }
 
 #[test]
@@ -285,8 +320,9 @@ fn round(config: &Config, is_first: bool) -> [Command; 7] {
             last_groups: g.column_groups() as u8,
             parameter_row: 0,
             row_bits: output_row_bits(config) as u32,
-            low: n.output().min() as i32,
-            high: n.output().max() as i32,
+            low: n.output().encode(n.output().min()) as u16,
+            high: n.output().encode(n.output().max()) as u16,
+            index: 0,
         }),
     ]
 }

@@ -1,6 +1,6 @@
 //! The values in the mesh and the accumulator. When they get there is decided in [`crate::execute`].
 
-use golden::{Bounds, Channel, Psum, Requantizer, WeightTile};
+use golden::{Bounds, Channel, Psum, Requantizer, RowStream, WeightTile};
 use spec::Config;
 
 /// The preloaded weights and both accumulator halves, psums in words of type `T`.
@@ -59,20 +59,20 @@ impl<T: Psum> Array<T> {
         }
     }
 
-    /// Requantizes `channels.len()` columns from `col` on of an accumulator row.
+    /// Requantizes `channels.len()` columns of an accumulator row from `(row, col)` on.
     #[inline]
     pub fn requantize(
         &self,
         half: bool,
-        row: usize,
-        col: usize,
+        (row, col): (usize, usize),
         channels: &[Channel],
         bounds: &Bounds,
+        stream: RowStream<'_>,
         out: &mut [i32],
     ) {
         let from = row * self.products.len() + col;
         match self.halves[usize::from(half)].get(from..from + channels.len()) {
-            Some(psums) => self.requantizer.requantize_row(psums, channels, bounds, out),
+            Some(psums) => self.requantizer.requantize_row(psums, channels, bounds, stream, out),
             None => out.fill(0),
         }
     }

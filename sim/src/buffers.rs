@@ -32,7 +32,7 @@ fn decode_row(row: &[u64], format: Format, values: &mut [i32]) {
     }
 }
 
-/// The fields of a parameter record, least significant first: bias, multiplier, shift, zero point.
+/// The fields of a parameter record, least significant first: bias, multiplier (if the scheme has one), shift, zero point.
 fn decode_record(record: &[u64], numerics: &Numerics) -> Channel {
     let mut from = 0;
     let mut next = |format: Format| {
@@ -42,7 +42,7 @@ fn decode_record(record: &[u64], numerics: &Numerics) -> Channel {
     };
     Channel {
         bias: next(numerics.bias()),
-        multiplier: next(numerics.multiplier()) as u32,
+        multiplier: numerics.multiplier().map_or(1, |format| next(format) as u32),
         shift: next(numerics.shift()) as u32,
         zero_point: next(numerics.bound()),
     }

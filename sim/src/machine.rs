@@ -6,10 +6,10 @@ use crate::execute::ExecuteEngine;
 use crate::load::LoadEngine;
 use crate::pins::{Inputs, Outputs};
 use crate::queue::Queue;
-use crate::store::{StoreEngine, StorePins};
+use crate::store::{StoreCommand, StoreEngine, StorePins};
 use crate::tokens::{Gate, Pair, TokenCounters, EXECUTE, LOAD, STORE};
 use golden::Psum;
-use spec::{Command, Config, Counter, Counters, Execute, Load, Store};
+use spec::{Command, Config, Counter, Counters, Execute, Load};
 
 /// A machine whose psums fit 32-bit words, or one that needs 64-bit words. The values are the same in both.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct MachineOf<T> {
     finished: bool,
     load_queue: Queue<Load>,
     execute_queue: Queue<Execute>,
-    store_queue: Queue<Store>,
+    store_queue: Queue<StoreCommand>,
     tokens: TokenCounters,
     load: LoadEngine,
     execute: ExecuteEngine,
@@ -147,8 +147,8 @@ impl<T: Psum> MachineOf<T> {
         let store_front = self.store_queue.front();
         let load_issue = Issue::of(load_front.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready());
         let execute_issue = Issue::of(execute_front.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true);
-        let store_issue =
-            Issue::of(store_front.map(|c| self.tokens.gate(&STORE, c.tokens)), self.store.jobs.write_ready());
+        let store_room = self.store.jobs.write_ready() || store_front.is_some_and(|c| !c.is_job());
+        let store_issue = Issue::of(store_front.map(|c| self.tokens.gate(&STORE, c.tokens())), store_room);
         let load_issued = load_front.filter(|_| load_issue == Issue::Yes && !self.load.requester.is_active());
         let execute_issued = execute_front.filter(|_| execute_issue == Issue::Yes && decision.can_issue);
         let store_issued = store_front.filter(|_| store_issue == Issue::Yes && self.store.can_issue());
@@ -187,7 +187,7 @@ impl<T: Psum> MachineOf<T> {
             self.execute_queue.pop();
         }
         if let Some(store) = store_issued {
-            self.tokens.issue(&STORE, store.tokens);
+            self.tokens.issue(&STORE, store.tokens());
             self.store_queue.pop();
             self.store.issue(store);
         }
@@ -236,7 +236,13 @@ impl<T: Psum> MachineOf<T> {
                 self.held = None;
             }
             Some(Command::Store(store)) if self.store_queue.write_ready() => {
-                self.store_queue.push(store);
+                self.store_queue.push(StoreCommand::Store(store));
+                self.held = None;
+            }
+            // A reserved opcode, which is dropped.
+            Some(Command::Seed(_)) if !self.store.is_stochastic() => self.held = None,
+            Some(Command::Seed(seed)) if self.store_queue.write_ready() => {
+                self.store_queue.push(StoreCommand::Seed(seed));
                 self.held = None;
             }
             Some(Command::Finish) if outputs.done_valid && inputs.done_ready => {

@@ -6,8 +6,8 @@ use crate::buffers::Buffers;
 use crate::load::Requester;
 use crate::pins::{Beat, Burst, WriteBeat};
 use crate::queue::Queue;
-use golden::{Bounds, Psum};
-use spec::{Config, Counter, Counters, Format, Store};
+use golden::{Bounds, Psum, Stream};
+use spec::{Config, Counter, Counters, Format, Rounding, Seed, Store, Tokens};
 use std::collections::VecDeque;
 
 /// Depth of the queue of commands that are still to be packed.
@@ -16,6 +16,27 @@ pub const JOB_DEPTH: usize = 4;
 pub const FIFO_DEPTH: u32 = 8;
 /// Cycles from the read of a group to the one in which it is in the queue's entry.
 const PIPELINE_CYCLES: u64 = 5;
+
+/// A command of the store queue.
+#[derive(Clone, Copy, Debug)]
+pub enum StoreCommand {
+    Store(Store),
+    Seed(Seed),
+}
+
+impl StoreCommand {
+    pub fn tokens(&self) -> Tokens {
+        match self {
+            Self::Store(store) => store.tokens,
+            Self::Seed(_) => Tokens::default(),
+        }
+    }
+
+    /// Whether the command needs room in the job queue.
+    pub fn is_job(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+}
 
 /// The tokens that store pushes in a cycle.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +54,9 @@ struct Reader {
     group: u32,
     row_bits_left: u32,
     parameter_row: usize,
+    /// Index of the row's first output, and of the group's, modulo 2^32.
+    row_index: u32,
+    index: u32,
 }
 
 /// Where the packer is within its row.
@@ -57,6 +81,14 @@ struct Pack {
     valid: bool,
 }
 
+/// What a seed command sets.
+#[derive(Clone, Debug)]
+struct Stochastic {
+    random_bits: u32,
+    stream: Stream,
+    row_stride: u32,
+}
+
 /// Reader, requester, pipeline, packer.
 #[derive(Clone, Debug)]
 pub struct StoreEngine {
@@ -76,11 +108,19 @@ pub struct StoreEngine {
     packer: Packer,
     bits: BitQueue,
     outputs: Vec<i32>,
+    stochastic: Option<Stochastic>,
 }
 
 impl StoreEngine {
     pub fn new(config: &Config) -> Self {
         let geometry = config.geometry();
+        let stochastic = match config.numerics().rounding() {
+            Rounding::Fixed(_) => None,
+            // All registers are 0 after reset.
+            Rounding::Stochastic { random_bits } => {
+                Some(Stochastic { random_bits, stream: Stream::from_key(0, 0, random_bits), row_stride: 0 })
+            }
+        };
         Self {
             requester: Requester::IDLE,
             jobs: Queue::new(JOB_DEPTH),
@@ -88,7 +128,16 @@ impl StoreEngine {
             lanes: geometry.requantizer_lanes() as u32,
             column_groups: geometry.column_groups() as u32,
             format: config.numerics().output(),
-            reader: Reader { command: None, row: 0, tile: 0, group: 0, row_bits_left: 0, parameter_row: 0 },
+            reader: Reader {
+                command: None,
+                row: 0,
+                tile: 0,
+                group: 0,
+                row_bits_left: 0,
+                parameter_row: 0,
+                row_index: 0,
+                index: 0,
+            },
             credits: FIFO_DEPTH,
             ack_pending: false,
             outstanding: 0,
@@ -98,6 +147,7 @@ impl StoreEngine {
             packer: Packer::default(),
             bits: BitQueue::default(),
             outputs: vec![0; geometry.requantizer_lanes()],
+            stochastic,
         }
     }
 
@@ -177,7 +227,24 @@ impl StoreEngine {
         WriteBeat { data, strobe: bytes(to.div_ceil(8)) & !bytes(from / 8) }
     }
 
-    pub fn issue(&mut self, store: Store) {
+    /// Whether the machine has the seed command.
+    pub fn is_stochastic(&self) -> bool {
+        self.stochastic.is_some()
+    }
+
+    pub fn issue(&mut self, command: StoreCommand) {
+        match command {
+            StoreCommand::Store(store) => self.issue_store(store),
+            StoreCommand::Seed(seed) => {
+                if let Some(stochastic) = &mut self.stochastic {
+                    stochastic.stream = Stream::from_key(seed.key, seed.mask, stochastic.random_bits);
+                    stochastic.row_stride = seed.row_stride;
+                }
+            }
+        }
+    }
+
+    fn issue_store(&mut self, store: Store) {
         self.reader = Reader {
             command: Some(store),
             row: 0,
@@ -185,6 +252,8 @@ impl StoreEngine {
             group: 0,
             row_bits_left: store.row_bits,
             parameter_row: store.parameter_row.into(),
+            row_index: store.index,
+            index: store.index,
         };
         self.requester = Requester {
             address: store.address,
@@ -242,10 +311,13 @@ impl StoreEngine {
         let Some(store) = self.reader.command else { return false };
         let reader = &mut self.reader;
         let row = u32::from(store.accumulator_row) + reader.row + reader.tile * u32::from(store.tile_stride);
-        let bounds = Bounds { low: store.low.into(), high: store.high.into() };
+        let bound = |encoded: u16| self.format.decode(encoded.into());
+        let bounds = Bounds { low: bound(store.low), high: bound(store.high) };
+        let stream = self.stochastic.as_ref().map(|stochastic| (&stochastic.stream, reader.index));
         if let Some(channels) = buffers.parameters(reader.parameter_row) {
             let col = reader.group * self.lanes;
-            array.requantize(store.half, row as usize, col as usize, channels, &bounds, &mut self.outputs);
+            let at = (row as usize, col as usize);
+            array.requantize(store.half, at, channels, &bounds, stream, &mut self.outputs);
         }
         let bits = self.format.bits();
         for &output in &self.outputs {
@@ -256,6 +328,7 @@ impl StoreEngine {
         self.pipeline.push_back(self.cycle + PIPELINE_CYCLES);
         reader.parameter_row += 1;
         reader.group += 1;
+        reader.index = reader.index.wrapping_add(self.lanes);
         let last_tile = reader.tile + 1 == u32::from(store.tiles);
         let groups = if last_tile { u32::from(store.last_groups) } else { self.column_groups };
         if reader.group < groups {
@@ -268,6 +341,9 @@ impl StoreEngine {
         }
         reader.tile = 0;
         reader.row += 1;
+        let row_stride = self.stochastic.as_ref().map_or(0, |stochastic| stochastic.row_stride);
+        reader.row_index = reader.row_index.wrapping_add(row_stride);
+        reader.index = reader.row_index;
         reader.row_bits_left = store.row_bits;
         reader.parameter_row = store.parameter_row.into();
         if reader.row < u32::from(store.rows) {

@@ -183,7 +183,9 @@ impl Command {
             Self::Load(load) => load.tokens,
             Self::Execute(execute) => execute.tokens,
             Self::Store(store) => store.tokens,
-            Self::Seed(_) | Self::Finish => Tokens { pop_first: false, pop_second: false, push_first: false, push_second: false },
+            Self::Seed(_) | Self::Finish => {
+                Tokens { pop_first: false, pop_second: false, push_first: false, push_second: false }
+            }
         }
     }
 

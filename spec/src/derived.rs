@@ -148,12 +148,16 @@ impl Derived {
                 token_limit: TOKEN_LIMIT,
                 queue_depth: g.queue_depth(),
             },
-            parameter_record: vec![
-                field("bias", n.bias_bits(), true),
-                field("multiplier", n.multiplier_bits(), false),
-                field("shift", n.shift_bits(), false),
-                field("zero_point", n.bound().bits(), true),
-            ],
+            parameter_record: [
+                Some(field("bias", n.bias_bits(), true)),
+                // Not every scheme has one.
+                n.multiplier().map(|format| field("multiplier", format.bits(), false)),
+                Some(field("shift", n.shift_bits(), false)),
+                Some(field("zero_point", n.bound().bits(), true)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             status: counters.chain(codes).collect(),
         }
     }
@@ -162,6 +166,7 @@ impl Derived {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{MachineScheme, RawConfig};
 
     #[test]
     fn facts_of_the_default_configuration() {
@@ -174,5 +179,18 @@ mod tests {
         assert_eq!(bits, [4096 * 128, 64 * 128, 32 * 512 * 28, 16 * 16 * 72]);
         assert_eq!(derived.latencies.mesh_to_last_column, 32);
         assert_eq!(derived.parameter_record[3].from_bit, 61);
+    }
+
+    #[test]
+    fn a_record_without_a_multiplier_has_three_fields() {
+        let mut raw = RawConfig::from(&Config::named("default").expect("it ships with Systole"));
+        raw.numerics.scheme = MachineScheme::Pow2;
+        raw.numerics.multiplier_bits = 0;
+        let derived = Derived::of(&Config::try_from(raw).expect("a power of two needs no multiplier"));
+        let fields: Vec<(&str, u32, u32)> =
+            derived.parameter_record.iter().map(|field| (field.name, field.from_bit, field.bits)).collect();
+        assert_eq!(fields, [("bias", 0, 24), ("shift", 24, 6), ("zero_point", 30, 9)]);
+        // 24 + 6 + 9 = 39 bits, padded to 5 bytes.
+        assert_eq!(derived.widths.parameter_bits, 40);
     }
 }

@@ -1,7 +1,7 @@
 //! Every key of a configuration: its limits, and the exact text of every refusal.
 
-use spec::config::{AccumulatorBits, RawConfig};
-use spec::{Config, Rounding};
+use spec::config::{AccumulatorBits, RawConfig, RawRounding};
+use spec::{Config, MachineScheme, Round};
 
 const TINY: &str = include_str!("../configs/tiny.toml");
 
@@ -139,7 +139,7 @@ fn the_accumulator_is_as_wide_as_the_greatest_sum_or_as_asked_for() {
 #[test]
 fn every_key_is_needed_and_no_other_is_taken() {
     let keys: Vec<&str> = TINY.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key)).collect();
-    assert_eq!(keys.len(), 1 + 12 + 10);
+    assert_eq!(keys.len(), 1 + 13 + 10);
     for key in keys {
         let message = refusal(&with(key, ""));
         assert!(message.starts_with("the configuration does not parse: "), "{message}");
@@ -159,13 +159,75 @@ fn every_key_is_needed_and_no_other_is_taken() {
         assert!(text.contains(message), "{line}: {text}");
     }
     for (key, line) in [
-        ("rounding", "rounding = \"HALF-UP\""),
+        ("rounding", "rounding = \"half-up\""),
+        ("rounding", "rounding = { stochastic = 8, seed = 1 }"),
+        ("rounding", "rounding = { stochastic = -1 }"),
+        ("scheme", "scheme = \"fixed\""),
         ("rounding", "rounding = 1"),
         ("accumulator_bits", "accumulator_bits = \"wide\""),
         ("accumulator_bits", "accumulator_bits = { wrapping = 4, saturating = 5 }"),
         ("activation_signed", "activation_signed = 0"),
     ] {
         assert!(refusal(&with(key, line)).starts_with("the configuration does not parse: "), "{line}");
+    }
+}
+
+/// Every arithmetic has one name, and a multiplier where it needs one.
+#[test]
+fn scheme_rounding_and_multiplier_fit_each_other() {
+    let text = |scheme: &str, rounding: &str, multiplier_bits: u32| {
+        with("scheme", &format!("scheme = \"{scheme}\" # given"))
+            .replace("rounding = \"half-toward-positive\"", &format!("rounding = {rounding}"))
+            .replace("multiplier_bits = 12", &format!("multiplier_bits = {multiplier_bits}"))
+    };
+    let name = |round: Round| format!("\"{round}\"");
+    for round in Round::ALL {
+        let up = round == Round::HalfTowardPositive;
+        for (scheme, multiplier_bits, legal) in
+            [("fixed-single", 12, true), ("pow2", 0, true), ("fixed-double", 12, !up), ("fixed-double-up", 12, up)]
+        {
+            let config = Config::from_toml(&text(scheme, &name(round), multiplier_bits));
+            assert_eq!(config.is_ok(), legal, "{scheme}, {round}: {config:?}");
+        }
+    }
+    let up = "\"half-toward-positive\"";
+    let stochastic = "{ stochastic = 8 }";
+    for (scheme, multiplier_bits) in [("fixed-single", 12), ("pow2", 0), ("fixed-double", 12)] {
+        assert!(Config::from_toml(&text(scheme, stochastic, multiplier_bits)).is_ok(), "{scheme}");
+    }
+    let only_up = "numerics.scheme = fixed-double-up must be fixed-double unless rounding = \"half-toward-positive\", which is what \
+                   \"up\" stands for";
+    for (scheme, rounding, multiplier_bits, message) in [
+        (
+            "pow2",
+            up,
+            1,
+            "numerics.multiplier_bits = 1 must be 0: scheme pow2 has no multiplier",
+        ),
+        ("fixed-single", up, 0, "numerics.multiplier_bits = 0 is out of range: it must be in 1..=32"),
+        ("fixed-double", "\"floor\"", 33, "numerics.multiplier_bits = 33 is out of range: it must be in 1..=32"),
+        (
+            "fixed-double",
+            up,
+            12,
+            "numerics.scheme = fixed-double must be fixed-double-up where rounding = \"half-toward-positive\": that is its name",
+        ),
+        ("fixed-double-up", "\"half-to-even\"", 12, only_up),
+        ("fixed-double-up", stochastic, 12, only_up),
+        (
+            "fixed-single",
+            "{ stochastic = 0 }",
+            12,
+            "numerics.rounding.stochastic = 0 is out of range: it must be in 1..=32",
+        ),
+        (
+            "fixed-single",
+            "{ stochastic = 33 }",
+            12,
+            "numerics.rounding.stochastic = 33 is out of range: it must be in 1..=32",
+        ),
+    ] {
+        assert_eq!(refusal(&text(scheme, rounding, multiplier_bits)), message);
     }
 }
 
@@ -176,11 +238,17 @@ fn a_configuration_survives_being_printed() {
         assert_eq!(Config::from_toml(&config.to_toml()).as_ref(), Ok(&config));
         let mut raw = RawConfig::from(&config);
         raw.numerics.accumulator_bits = AccumulatorBits::Wrapping { wrapping: 7 };
-        for rounding in Rounding::ALL {
+        let named = Round::ALL.map(RawRounding::Named);
+        for rounding in named.into_iter().chain([1, 32].map(|stochastic| RawRounding::Stochastic { stochastic })) {
             raw.numerics.rounding = rounding;
             let config = Config::try_from(raw.clone()).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(Config::from_toml(&config.to_toml()).as_ref(), Ok(&config));
+            assert_eq!(RawConfig::from(&config).numerics.rounding, rounding);
         }
+        raw.numerics.scheme = MachineScheme::Pow2;
+        raw.numerics.multiplier_bits = 0;
+        let config = Config::try_from(raw).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(Config::from_toml(&config.to_toml()).as_ref(), Ok(&config));
     }
     assert_eq!(Config::named("Tiny"), None);
 }

@@ -16,6 +16,7 @@ fn gemm(config: &Config, [m, k, n]: [usize; 3]) -> Result<Problem> {
         widths: vec![k, n],
         data: Data::Uniform,
         seed: 1,
+        rounding_seed: 1,
         latency: 20,
         stall_seed: 0,
         stall_percent: 0,

@@ -2,11 +2,11 @@
 
 use crate::data::{Data, Random};
 use compiler::{CompileError, Compiled, Layer};
-use golden::{Bounds, Channel, Shape};
+use golden::{Bounds, Channel, Shape, Stream};
 use serde::{Deserialize, Serialize};
 use sim::{Environment, Stalls};
 use spec::config::{ConfigError, RawConfig};
-use spec::Config;
+use spec::{Config, Rounding};
 use thiserror::Error;
 
 /// Why a case cannot be run.
@@ -34,6 +34,8 @@ pub struct Case {
     pub widths: Vec<usize>,
     pub data: Data,
     pub seed: u64,
+    /// Seed of stochastic rounding; other rounding does not look at it.
+    pub rounding_seed: u64,
     pub latency: u64,
     pub stall_seed: u64,
     pub stall_percent: u32,
@@ -61,6 +63,7 @@ pub struct Problem {
     pub m: usize,
     pub layers: Vec<LayerData>,
     pub compiled: Compiled,
+    pub rounding_seed: u64,
     pub latency: u64,
     pub stalls: Stalls,
 }
@@ -131,7 +134,7 @@ impl Case {
         });
         let layers: Vec<LayerData> = layers.collect();
         let stalls = Stalls { seed: self.stall_seed, percent: self.stall_percent };
-        Problem::new(config.clone(), self.m, input, layers, self.latency, stalls)
+        Problem::new(config.clone(), self.m, input, layers, self.rounding_seed, self.latency, stalls)
     }
 }
 
@@ -142,13 +145,14 @@ impl Problem {
         m: usize,
         input: Vec<i32>,
         layers: Vec<LayerData>,
+        rounding_seed: u64,
         latency: u64,
         stalls: Stalls,
     ) -> Result<Self, CaseError> {
         let borrowed: Vec<Layer<'_>> = layers.iter().map(LayerData::borrow).collect();
         let cost = |commands: &[spec::Command]| sim::predict(&config, commands, latency).cycles;
-        let compiled = compiler::compile(&config, m, &input, &borrowed, &cost)?;
-        Ok(Self { config, input, m, layers, compiled, latency, stalls })
+        let compiled = compiler::compile(&config, m, &input, &borrowed, rounding_seed, &cost)?;
+        Ok(Self { config, input, m, layers, compiled, rounding_seed, latency, stalls })
     }
 
     /// The machine's surroundings at the start of a run.
@@ -157,17 +161,27 @@ impl Problem {
         Environment::new(&self.config, program.commands.clone(), program.memory.clone(), self.latency, self.stalls)
     }
 
+    /// The random bits of a layer's outputs, if rounding is stochastic.
+    fn stream(&self, layer: usize) -> Option<Stream> {
+        match self.config.numerics().rounding() {
+            Rounding::Fixed(_) => None,
+            Rounding::Stochastic { random_bits } => Some(Stream::new(self.rounding_seed, layer as u32, random_bits)),
+        }
+    }
+
     /// The memory after a run by golden's naive definition (from 2^22 MACs on by its fast form, which tests prove equal): every
     /// byte, not only the outputs.
     pub fn golden_memory(&self) -> Result<Vec<u8>, CaseError> {
         let mut memory = self.compiled.program.memory.clone();
         let mut activations = self.input.clone();
-        for (layer, plan) in self.layers.iter().zip(&self.compiled.layers) {
+        for (index, (layer, plan)) in self.layers.iter().zip(&self.compiled.layers).enumerate() {
             let shape = Shape { m: self.m, k: layer.k, n: layer.n };
             let numerics = self.config.numerics();
             let small = shape.macs() < 1 << 22;
             let run = if small { golden::layer } else { golden::layer_fast };
-            activations = run(numerics, shape, &activations, &layer.weights, &layer.channels, &layer.bounds)?;
+            let stream = self.stream(index);
+            let (weights, channels) = (&layer.weights, &layer.channels);
+            activations = run(numerics, shape, &activations, weights, channels, &layer.bounds, stream.as_ref())?;
             plan.output.write(&mut memory, &activations);
         }
         Ok(memory)

@@ -82,20 +82,40 @@ impl Data {
     /// The parameters of one output channel, for sums of `k` products.
     pub fn channel(self, random: &mut Random, numerics: &Numerics, k: usize) -> Channel {
         let bias = numerics.bias();
-        let multiplier_max = numerics.multiplier().max() as u64;
+        // 1 without a multiplier: a power of two, and the only value.
+        let multiplier_max = numerics.multiplier().map_or(1, |format| format.max() as u64);
+        let multiplier_bits = u64::from(numerics.multiplier_bits()).max(1);
+        // Of two roundings the first is by multiplier_bits, so shifts a little above it leave the second something to do.
+        let first_shift = if numerics.scheme().is_double() { multiplier_bits } else { 0 };
         let shift_max = numerics.shift().max() as u64;
         let zero_point = random.between(numerics.output().min(), numerics.output().max());
         match self {
             Self::Extreme => Channel {
                 bias: random.pick(&[bias.min(), bias.max(), 0]),
-                multiplier: random.pick(&[0, 1, multiplier_max, multiplier_max / 2 + 1]) as u32,
-                shift: random.pick(&[0, 1, shift_max / 2, shift_max]) as u32,
+                multiplier: match numerics.multiplier() {
+                    Some(_) => random.pick(&[0, 1, multiplier_max, multiplier_max / 2 + 1]) as u32,
+                    None => 1,
+                },
+                shift: match random.below(6) {
+                    0 => 0,
+                    1 => 1.min(shift_max),
+                    2 => shift_max / 2,
+                    3 => shift_max,
+                    _ => (first_shift + random.below(3)).min(shift_max),
+                } as u32,
                 zero_point: random.pick(&[numerics.bound().min(), numerics.bound().max(), zero_point]),
             },
             Self::Ties => {
                 // Odd multiples of 2^(shift - 1) are ties: a power-of-two multiplier and a shift just above it.
-                let power = random.below(u64::from(numerics.multiplier_bits()));
-                let shift = (power + random.below(3)).min(shift_max);
+                let (power, shift) = match first_shift > 0 && random.below(2) == 0 {
+                    // Halves and quarters for the first rounding, and what is left of them for the second.
+                    true => (first_shift.saturating_sub(1 + random.below(2)), first_shift + random.below(4)),
+                    false => {
+                        let power = random.below(multiplier_bits);
+                        (power, power + random.below(3))
+                    }
+                };
+                let shift = shift.min(shift_max);
                 let near = random.between(bias.min().max(-4), bias.max().min(4));
                 Channel { bias: near, multiplier: 1 << power, shift: shift as u32, zero_point }
             }

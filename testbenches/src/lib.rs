@@ -6,6 +6,7 @@ pub mod data;
 pub mod engine;
 pub mod export;
 pub mod kernel;
+pub mod lane;
 pub mod random;
 pub mod rtl;
 pub mod verify;

@@ -2,8 +2,8 @@
 
 use crate::case::Case;
 use crate::data::{Data, Random};
-use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics};
-use spec::{Config, Rounding};
+use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics, RawRounding};
+use spec::{Config, MachineScheme, Round};
 
 /// A random configuration: rows and cols 1..=12, widths 1..=16, 0..=2 multiplier stages, buses of 32 to 128 bits.
 pub fn config(random: &mut Random) -> RawConfig {
@@ -13,6 +13,7 @@ pub fn config(random: &mut Random) -> RawConfig {
     let same = random.below(3) > 0;
     let (output_bits, output_signed) =
         if same { (activation_bits, activation_signed) } else { (bits(random), random.below(2) == 1) };
+    let (scheme, rounding) = rounding(random);
     let numerics = RawNumerics {
         activation_bits,
         activation_signed,
@@ -26,8 +27,9 @@ pub fn config(random: &mut Random) -> RawConfig {
             0 => AccumulatorBits::Wrapping { wrapping: random.between(2, 40) as u32 },
             _ => AccumulatorBits::Named(Auto::Auto),
         },
-        rounding: random.pick(&Rounding::ALL),
-        multiplier_bits: random.between(1, 32) as u32,
+        scheme,
+        rounding,
+        multiplier_bits: if scheme == MachineScheme::Pow2 { 0 } else { random.between(1, 32) as u32 },
         shift_bits: random.between(1, 6) as u32,
     };
     let cols = random.between(1, 12) as usize;
@@ -45,6 +47,22 @@ pub fn config(random: &mut Random) -> RawConfig {
         queue_depth: random.pick(&[2, 4, 8]),
     };
     RawConfig { name: "random".to_owned(), numerics, geometry }
+}
+
+/// A scheme with a rounding it allows: each of the ten rules, or 1..=32 random bits.
+fn rounding(random: &mut Random) -> (MachineScheme, RawRounding) {
+    let scheme = random.pick(&MachineScheme::ALL);
+    let rounding = match random.below(4) {
+        0 => RawRounding::Stochastic { stochastic: random.between(1, 32) as u32 },
+        _ => RawRounding::Named(random.pick(&Round::ALL)),
+    };
+    let up = RawRounding::Named(Round::HalfTowardPositive);
+    match scheme {
+        // Its name with this rounding.
+        MachineScheme::FixedDouble if rounding == up => (MachineScheme::FixedDoubleUp, up),
+        MachineScheme::FixedDoubleUp => (scheme, up),
+        _ => (scheme, rounding),
+    }
 }
 
 /// A random problem for a configuration: single elements, primes, whole tiles and one more or less, thousands of rows; one to
@@ -77,6 +95,7 @@ pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
         widths,
         data: random.pick(&Data::ALL),
         seed: random.word() >> 1,
+        rounding_seed: random.word() >> 1,
         latency: random.pick(&[1, 2, 5, 20, 61]),
         stall_seed: random.word() >> 1,
         stall_percent: random.pick(&[0, 0, 10, 30, 60]),

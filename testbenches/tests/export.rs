@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{case, gemm, named};
+use common::{case, changed, gemm, named};
+use spec::config::RawRounding;
 use spec::{Command, Config, LoadTarget, Tokens};
 use std::fmt::Write;
 use std::fs;
@@ -30,6 +31,10 @@ fn export(problem: &Problem, folder: &Path, change: impl FnOnce(String) -> Strin
     }
     let files = FILES.map(|name| folder.join(name)).to_vec();
     Bench { files, top: "testbench".to_owned(), directory: folder.to_owned() }
+}
+
+fn stochastic() -> Config {
+    changed("tiny", |raw| raw.numerics.rounding = RawRounding::Stochastic { stochastic: 8 })
 }
 
 fn problem(config: &Config) -> Problem {
@@ -67,8 +72,8 @@ fn passes_and_fails(config: &Config, tool: &dyn Fn(&Bench) -> Run) {
 
 #[test]
 fn the_testbench_passes_in_icarus_and_fails_on_a_wrong_byte() {
-    for name in ["tiny", "small"] {
-        passes_and_fails(&named(name), &|bench| icarus(bench, &Tools::from_path()).unwrap_or_else(|e| panic!("{e}")));
+    for config in [named("tiny"), named("small"), stochastic()] {
+        passes_and_fails(&config, &|bench| icarus(bench, &Tools::from_path()).unwrap_or_else(|e| panic!("{e}")));
     }
 }
 
@@ -80,7 +85,8 @@ fn the_testbench_passes_in_verilator_and_fails_on_a_wrong_byte() {
 }
 
 /// The C call that makes a command.
-fn c_call(command: &Command) -> String {
+fn c_call(config: &Config, command: &Command) -> String {
+    let bound = |encoded: u16| config.numerics().output().decode(encoded.into());
     let tokens = |tokens: Tokens| {
         let flags = [
             (tokens.pop_first, "SYSTOLE_POP_FIRST"),
@@ -123,7 +129,7 @@ fn c_call(command: &Command) -> String {
             execute.k
         ),
         Command::Store(store) => format!(
-            "systole_store({}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}u, {}, {})",
+            "systole_store({}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}u, {}, {}, {}u)",
             tokens(store.tokens),
             flag(store.half, "SYSTOLE_HALF"),
             store.rows,
@@ -135,9 +141,13 @@ fn c_call(command: &Command) -> String {
             store.last_groups,
             store.parameter_row,
             store.row_bits,
-            store.low,
-            store.high
+            bound(store.low),
+            bound(store.high),
+            store.index
         ),
+        Command::Seed(seed) => {
+            format!("systole_seed(0x{:x}u, 0x{:x}u, {}u)", seed.key, seed.mask, seed.row_stride)
+        }
         Command::Finish => "systole_finish()".to_owned(),
     }
 }
@@ -169,8 +179,7 @@ fn run_c(config: &Config, body: &str) -> String {
 
 #[test]
 fn the_header_encodes_commands_as_the_machine_decodes_them() {
-    for name in Config::NAMED {
-        let config = named(name);
+    for config in Config::NAMED.map(named).into_iter().chain([stochastic()]) {
         let mut commands = Vec::new();
         for seed in 0..6 {
             let mut case = case(&config, seed);
@@ -178,8 +187,9 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
             commands.extend(case.problem().unwrap_or_else(|e| panic!("{e}")).compiled.program.commands);
         }
         commands.truncate(400);
-        commands.extend(greatest());
-        let body: String = commands.iter().map(|command| format!("    show({});\n", c_call(command))).collect();
+        commands.extend(greatest(&config));
+        let body: String =
+            commands.iter().map(|command| format!("    show({});\n", c_call(&config, command))).collect();
         let printed = run_c(&config, &body);
         assert_eq!(printed.lines().count(), commands.len());
         for (line, command) in printed.lines().zip(&commands) {
@@ -189,8 +199,11 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
     }
 }
 
-/// One command of each engine with every field at its greatest value, and a store with negative bounds.
-fn greatest() -> Vec<Command> {
+/// One command of each kind with every field at its greatest value; the bounds are the output's extremes, and all ones.
+fn greatest(config: &Config) -> Vec<Command> {
+    let output = config.numerics().output();
+    let encode = |value| u16::try_from(output.encode(value)).expect("at most 16 bits");
+    let ones = encode(if output.is_signed() { -1 } else { output.max() });
     let tokens = Tokens { pop_first: true, pop_second: true, push_first: true, push_second: true };
     let store = spec::Store {
         tokens,
@@ -204,8 +217,9 @@ fn greatest() -> Vec<Command> {
         last_groups: 128,
         parameter_row: u16::MAX,
         row_bits: u32::MAX,
-        low: -32768,
-        high: 65535,
+        low: encode(output.min()),
+        high: encode(output.max()),
+        index: u32::MAX,
     };
     vec![
         Command::Load(spec::Load {
@@ -231,7 +245,8 @@ fn greatest() -> Vec<Command> {
             k: u16::MAX,
         }),
         Command::Store(store),
-        Command::Store(spec::Store { low: -1, high: -1, ..store }),
+        Command::Store(spec::Store { low: ones, high: ones, ..store }),
+        Command::Seed(spec::Seed { key: u64::MAX - 1, mask: u32::MAX, row_stride: u32::MAX }),
         Command::Finish,
     ]
 }

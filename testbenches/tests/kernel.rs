@@ -4,7 +4,8 @@
 mod common;
 
 use common::{agree, changed, gemm, named, rtl};
-use spec::{Config, Rounding};
+use spec::config::RawRounding;
+use spec::{Config, MachineScheme, Round};
 use testbenches::verify::Engines;
 use testbenches::{Case, Data};
 
@@ -40,7 +41,7 @@ fn four_engines_agree_on_an_odd_machine() {
         raw.numerics.activation_signed = true;
         raw.numerics.weight_signed = false;
         raw.numerics.output_signed = true;
-        raw.numerics.rounding = Rounding::HalfEven;
+        raw.numerics.rounding = RawRounding::Named(Round::HalfToEven);
         raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 9 };
         raw.geometry.rows = 3;
         raw.geometry.cols = 2;
@@ -50,4 +51,18 @@ fn four_engines_agree_on_an_odd_machine() {
     });
     let case = |data| Case { data, ..gemm(&config, [4, 7, 5], 3) };
     on_four(&config, &Data::ALL.map(case));
+}
+
+/// Random bits, two roundings, several lanes and two layers, so that a second seed follows.
+#[test]
+fn four_engines_agree_on_a_machine_with_random_bits() {
+    let config = changed("tiny", |raw| {
+        raw.numerics.scheme = MachineScheme::FixedDouble;
+        raw.numerics.rounding = RawRounding::Stochastic { stochastic: 18 };
+        raw.numerics.multiplier_bits = 9;
+        raw.geometry.cols = 4;
+        raw.geometry.requantizer_lanes = 2;
+    });
+    let case = |data| Case { data, widths: vec![4, 7, 3], ..gemm(&config, [4, 4, 7], 3) };
+    on_four(&config, &[Data::Uniform, Data::Ties].map(case));
 }

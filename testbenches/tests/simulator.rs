@@ -19,6 +19,7 @@ fn gemm(config: &Config, [m, k, n]: [usize; 3], latency: u64) -> Problem {
         widths: vec![k, n],
         data: Data::Uniform,
         seed: 1,
+        rounding_seed: 1,
         latency,
         stall_seed: 0,
         stall_percent: 0,

@@ -280,8 +280,8 @@ fn fields_are_within_the_machine() {
         (legal.store(|store| store.row_bits = 16), format!("command {STORE}: row_bits = 16 must be in 11..=15")),
         (legal.store(|store| store.row_bits = 14), format!("command {STORE}: row_bits = 14 must be a multiple of 5")),
         (
-            legal.store(|store| store.low = -1),
-            format!("command {STORE}: clamp bounds -1..=31 must be ordered and within 0..=31"),
+            legal.store(|store| store.low = u16::MAX),
+            format!("command {STORE}: clamp bounds 65535..=31 must be ordered and within 0..=31"),
         ),
         (
             legal.store(|store| store.high = 32),
@@ -318,7 +318,7 @@ fn matches(commands: &[Command]) -> Vec<(usize, bool, usize, bool)> {
         Command::Load(_) => Some(0),
         Command::Execute(_) => Some(1),
         Command::Store(_) => Some(2),
-        Command::Finish => None,
+        Command::Seed(_) | Command::Finish => None,
     };
     let neighbours = [[1, 2], [0, 2], [0, 1]];
     let mut waiting: [[VecDeque<(usize, bool)>; 3]; 3] = Default::default();

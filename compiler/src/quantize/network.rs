@@ -83,8 +83,9 @@ impl QuantizedNetwork {
         for layer in &self.layers {
             let activations = outputs.last().map_or(inputs, |last| last);
             let shape = Shape { m, k: layer.k, n: layer.n };
-            let next = layer_fast(&self.numerics, shape, activations, &layer.weights, &layer.channels, &layer.bounds)
-                .map_err(|source| QuantizeError::Golden { layer: layer.name.clone(), source })?;
+            let next =
+                layer_fast(&self.numerics, shape, activations, &layer.weights, &layer.channels, &layer.bounds, None)
+                    .map_err(|source| QuantizeError::Golden { layer: layer.name.clone(), source })?;
             outputs.push(next);
         }
         Ok(outputs)

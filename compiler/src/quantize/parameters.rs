@@ -91,7 +91,8 @@ pub enum FixedPointError {
 ///
 /// Source: gemmlowp's and TFLite's quantized multiplier (31 bits, half away from zero), with any widths.
 pub fn fixed_point(ratio: f64, numerics: &Numerics) -> Result<(u32, u32), FixedPointError> {
-    let (multiplier_bits, max) = (numerics.multiplier_bits(), numerics.multiplier().max());
+    // Without a multiplier the ratio is a power of two: one of a single bit that is 1.
+    let (multiplier_bits, max) = numerics.multiplier().map_or((1, 1), |format| (format.bits(), format.max()));
     let max_shift = numerics.shift().max();
     let too_small = FixedPointError::TooSmall { ratio, max_shift: max_shift as u32 };
     let too_great = FixedPointError::TooGreat { ratio, multiplier_bits, max };

@@ -1,6 +1,6 @@
 //! The configuration as it stands in a file.
 
-use super::Config;
+use super::{Config, Numerics};
 use crate::format::{MachineScheme, Round, Rounding};
 use serde::{Deserialize, Serialize};
 
@@ -95,30 +95,36 @@ pub enum Auto {
     Auto,
 }
 
+impl From<&Numerics> for RawNumerics {
+    fn from(n: &Numerics) -> Self {
+        Self {
+            activation_bits: n.activation().bits(),
+            activation_signed: n.activation().is_signed(),
+            weight_bits: n.weight().bits(),
+            weight_signed: n.weight().is_signed(),
+            output_bits: n.output().bits(),
+            output_signed: n.output().is_signed(),
+            max_k: n.max_k(),
+            bias_bits: n.bias_bits(),
+            accumulator_bits: if n.accumulator_wraps() {
+                AccumulatorBits::Wrapping { wrapping: n.accumulator_bits() }
+            } else {
+                AccumulatorBits::Exact(n.accumulator_bits())
+            },
+            scheme: n.scheme(),
+            rounding: n.rounding().into(),
+            multiplier_bits: n.multiplier_bits(),
+            shift_bits: n.shift_bits(),
+        }
+    }
+}
+
 impl From<&Config> for RawConfig {
     fn from(config: &Config) -> Self {
-        let (n, g) = (config.numerics(), config.geometry());
+        let g = config.geometry();
         Self {
             name: config.name().to_owned(),
-            numerics: RawNumerics {
-                activation_bits: n.activation().bits(),
-                activation_signed: n.activation().is_signed(),
-                weight_bits: n.weight().bits(),
-                weight_signed: n.weight().is_signed(),
-                output_bits: n.output().bits(),
-                output_signed: n.output().is_signed(),
-                max_k: n.max_k(),
-                bias_bits: n.bias_bits(),
-                accumulator_bits: if n.accumulator_wraps() {
-                    AccumulatorBits::Wrapping { wrapping: n.accumulator_bits() }
-                } else {
-                    AccumulatorBits::Exact(n.accumulator_bits)
-                },
-                scheme: n.scheme(),
-                rounding: n.rounding().into(),
-                multiplier_bits: n.multiplier_bits(),
-                shift_bits: n.shift_bits(),
-            },
+            numerics: config.numerics().into(),
             geometry: RawGeometry {
                 rows: g.rows(),
                 cols: g.cols(),

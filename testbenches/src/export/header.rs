@@ -16,7 +16,7 @@ pub fn c_header(config: &Config) -> String {
     };
     line(format_args!("/* Systole, configuration {}: command set, sizes and status addresses. */", config.name()));
     line(format_args!("#ifndef SYSTOLE_H\n#define SYSTOLE_H\n\n#include <stdint.h>\n"));
-    let constants: [(&str, u64); 27] = [
+    let constants: [(&str, u64); 28] = [
         ("ROWS", g.rows() as u64),
         ("COLS", g.cols() as u64),
         ("ACTIVATION_BITS", n.activation().bits().into()),
@@ -42,6 +42,7 @@ pub fn c_header(config: &Config) -> String {
         ("OPCODE_LOAD_PARAMETERS", opcode::LOAD_PARAMETERS.into()),
         ("OPCODE_EXECUTE", opcode::EXECUTE.into()),
         ("OPCODE_STORE", opcode::STORE.into()),
+        ("OPCODE_SEED", opcode::SEED.into()),
         ("OPCODE_FINISH", opcode::FINISH.into()),
         ("STATUS_CODES", STATUS_CODES.into()),
     ];
@@ -79,6 +80,9 @@ typedef struct { uint32_t word[8]; } systole_command;
 
 static inline uint32_t systole_pair(uint32_t low, uint32_t high) { return (low & 0xffffu) | high << 16; }
 
+/* A value of the output format as the machine holds it. */
+static inline uint32_t systole_output(int32_t value) { return (uint32_t)value & ((1u << SYSTOLE_OUTPUT_BITS) - 1u); }
+
 static inline systole_command systole_load(uint32_t opcode, uint32_t tokens, uint32_t address, uint32_t stride,
         uint32_t start_bit, uint32_t requests, uint32_t rows_per_request, uint32_t row_bits, uint32_t buffer_row) {
     systole_command c = {{ opcode | tokens | start_bit << 8 | requests << 16, address, stride,
@@ -95,10 +99,16 @@ static inline systole_command systole_execute(uint32_t flags, uint32_t rows, uin
 
 static inline systole_command systole_store(uint32_t flags, uint32_t rows, uint32_t address, uint32_t stride,
         uint32_t accumulator_row, uint32_t tile_stride, uint32_t tiles, uint32_t last_groups, uint32_t parameter_row,
-        uint32_t row_bits, int32_t low, int32_t high) {
+        uint32_t row_bits, int32_t low, int32_t high, uint32_t index) {
     systole_command c = {{ SYSTOLE_OPCODE_STORE | flags | (last_groups - 1) << 9 | rows << 16, address, stride,
         systole_pair(accumulator_row, tile_stride), systole_pair(tiles, parameter_row), row_bits,
-        (uint32_t)low, (uint32_t)high }};
+        systole_pair(systole_output(low), systole_output(high)), index }};
+    return c;
+}
+
+/* Only machines with stochastic rounding have it: what the stores after it round with. */
+static inline systole_command systole_seed(uint64_t key, uint32_t mask, uint32_t row_stride) {
+    systole_command c = {{ SYSTOLE_OPCODE_SEED, (uint32_t)key, (uint32_t)(key >> 32), mask, row_stride, 0, 0, 0 }};
     return c;
 }
 

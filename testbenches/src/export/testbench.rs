@@ -30,7 +30,7 @@ pub fn testbench(problem: &Problem) -> Result<Testbench, CaseError> {
         match command {
             Command::Load(load) => n_reads += u64::from(load.requests),
             Command::Store(store) => n_writes += u64::from(store.rows),
-            Command::Execute(_) | Command::Finish => {}
+            Command::Execute(_) | Command::Seed(_) | Command::Finish => {}
         }
     }
     let bytes = |memory: &[u8]| memory.iter().map(|byte| format!("{byte:02x}\n")).collect::<String>();

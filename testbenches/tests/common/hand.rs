@@ -154,8 +154,9 @@ pub fn resident(config: &Config, m: usize) -> Hand {
         last_groups: u8::try_from(cols / g.requantizer_lanes()).expect("at most 128"),
         parameter_row: 0,
         row_bits: n.output().bits() * u32::try_from(cols).expect("at most 128"),
-        low: i32::try_from(low).expect("at most 16 bits"),
-        high: i32::try_from(high).expect("at most 16 bits"),
+        low: u16::try_from(n.output().encode(low)).expect("at most 16 bits"),
+        high: u16::try_from(n.output().encode(high)).expect("at most 16 bits"),
+        index: 0,
     }));
     commands.push(Command::Finish);
     Hand { commands, memory, rows: outputs }
@@ -167,6 +168,6 @@ pub fn with_tokens(command: Command, tokens: Tokens) -> Command {
         Command::Load(load) => Command::Load(Load { tokens, ..load }),
         Command::Execute(execute) => Command::Execute(Execute { tokens, ..execute }),
         Command::Store(store) => Command::Store(Store { tokens, ..store }),
-        Command::Finish => Command::Finish,
+        Command::Seed(_) | Command::Finish => command,
     }
 }

@@ -44,6 +44,7 @@ pub fn gemm(config: &Config, [m, k, n]: [usize; 3], latency: u64) -> Case {
         widths: vec![k, n],
         data: testbenches::Data::Uniform,
         seed: 1,
+        rounding_seed: 1,
         latency,
         stall_seed: 0,
         stall_percent: 0,

@@ -1,0 +1,193 @@
+//! `systole sqnr`: what golden's quantizers reach on samples, beside what is possible.
+
+use crate::args::SqnrArgs;
+use crate::files;
+use crate::plot::{Plot, Series, Style};
+use anyhow::{ensure, Context, Result};
+use calibrate::{optimal_levels, optimal_scale, samples, sqnr_db, Density};
+use golden::{Codebook, Kind, QFormat, Quantizer, Range, Scale};
+use serde::Serialize;
+use spec::Round;
+use std::io::{IsTerminal, Write};
+
+/// The table: everything in decibels.
+#[derive(Debug, Serialize)]
+struct Table {
+    samples: usize,
+    seed: u64,
+    densities: Vec<Part>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    density: &'static str,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    bits: u32,
+    /// The best equal steps without a level at 0: bipolar formats.
+    midrise: Reached,
+    /// Signed, narrow range; none at one bit, which would leave 0 alone.
+    symmetric: Option<Reached>,
+    /// Signed, full range.
+    full: Reached,
+    /// The best levels of all.
+    lloyd_max: Reached,
+}
+
+/// The optimum, and what was measured on the samples at the optimum's parameters.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Reached {
+    optimum_db: f64,
+    measured_db: f64,
+}
+
+impl Reached {
+    fn difference(self) -> f64 {
+        (self.measured_db - self.optimum_db).abs()
+    }
+}
+
+impl Row {
+    fn all(&self) -> impl Iterator<Item = Reached> {
+        [Some(self.midrise), self.symmetric, Some(self.full), Some(self.lloyd_max)].into_iter().flatten()
+    }
+}
+
+pub fn run(args: &SqnrArgs) -> Result<bool> {
+    for path in args.svg.iter().chain(&args.png).chain(&args.json) {
+        files::check_writable(path)?;
+    }
+    ensure!(args.svg.is_none() || args.svg != args.png, "--svg and --png name the same file");
+    let table = table(args)?;
+    let plot = table.plot();
+    if let Some(path) = &args.svg {
+        plot.write_svg(path)?;
+    }
+    if let Some(path) = &args.png {
+        plot.write_png(path)?;
+    }
+    if let Some(path) = &args.json {
+        let mut text = serde_json::to_string_pretty(&table)?;
+        text.push('\n');
+        files::write(path, text.as_bytes())?;
+    }
+    files::print(&table.text())?;
+    Ok(true)
+}
+
+fn table(args: &SqnrArgs) -> Result<Table> {
+    let chosen: Vec<Density> = match args.density {
+        Some(density) => vec![density],
+        None => Density::ALL.to_vec(),
+    };
+    let n_rows = chosen.len() * args.bits as usize;
+    let mut densities = Vec::new();
+    for density in chosen {
+        let values = samples(density, args.seed, args.samples);
+        let mut rows = Vec::new();
+        for bits in 1..=args.bits {
+            progress(densities.len() * args.bits as usize + rows.len(), n_rows);
+            rows.push(row(density, bits, &values)?);
+        }
+        densities.push(Part { density: density.name(), rows });
+    }
+    progress(n_rows, n_rows);
+    Ok(Table { samples: args.samples, seed: args.seed, densities })
+}
+
+fn progress(done: usize, all: usize) {
+    let mut err = std::io::stderr();
+    if err.is_terminal() {
+        let end = if done == all { "\n" } else { "" };
+        // A terminal that is gone is no reason to stop.
+        let _ = write!(err, "\r{done} of {all} widths{end}");
+        let _ = err.flush();
+    }
+}
+
+fn row(density: Density, bits: u32, values: &[f32]) -> Result<Row> {
+    let uniform = |kind, range| -> Result<Reached> {
+        let format = QFormat::new(kind, bits, range)?;
+        let best = optimal_scale(density, format)?;
+        let quantizer = Quantizer::tensor(format, Scale::f32(best.scale as f32)?, 0, Round::HalfToEven)?;
+        let measured_db = sqnr_db(&quantizer, values, &[values.len()])?;
+        Ok(Reached { optimum_db: best.sqnr_db(), measured_db })
+    };
+    Ok(Row {
+        bits,
+        midrise: uniform(Kind::Bipolar, Range::Full)?,
+        symmetric: if bits > 1 { Some(uniform(Kind::Signed, Range::Narrow)?) } else { None },
+        full: uniform(Kind::Signed, Range::Full)?,
+        lloyd_max: lloyd_max(density, bits, values)?,
+    })
+}
+
+/// The best levels, as a machine with 16-bit weights has them.
+fn lloyd_max(density: Density, bits: u32, values: &[f32]) -> Result<Reached> {
+    let best = optimal_levels(density, bits)?;
+    let format = QFormat::full(16, true)?;
+    let most = best.levels.iter().fold(0.0_f64, |most, level| most.max(level.abs()));
+    let scale = most / format.max() as f64;
+    // Within the format by the choice of the scale.
+    let levels = best.levels.iter().map(|level| (level / scale).round_ties_even() as i32).collect();
+    let codebook = Codebook::new(format, levels).context("the optimal levels do not fit 16 bits")?;
+    let (mut signal, mut noise) = (0.0, 0.0);
+    for &value in values {
+        let value = f64::from(value);
+        let error = value - f64::from(codebook.nearest(value / scale)) * scale;
+        signal += value * value;
+        noise += error * error;
+    }
+    Ok(Reached { optimum_db: best.sqnr_db(), measured_db: 10.0 * (signal / noise).log10() })
+}
+
+impl Table {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let out = &mut text;
+        line!(out, "SQNR in dB of {} samples (seed {}), the optimum beside what golden's quantizers reach", self.samples, self.seed);
+        for part in &self.densities {
+            line!(out, "\n{}", part.density);
+            line!(out, "bits  midrise            symmetric integers  two's complement    Lloyd-Max levels");
+            line!(out, "      optimum  measured   optimum  measured   optimum  measured   optimum  measured");
+            for row in &part.rows {
+                let pair = |reached: Option<Reached>| match reached {
+                    Some(reached) => format!("{:>8.3} {:>9.3}", reached.optimum_db, reached.measured_db),
+                    None => format!("{:>8} {:>9}", "-", "-"),
+                };
+                let pairs = [Some(row.midrise), row.symmetric, Some(row.full), Some(row.lloyd_max)].map(pair);
+                line!(out, "{:>4} {}", row.bits, pairs.join("  "));
+            }
+            let most = part.rows.iter().flat_map(Row::all).map(Reached::difference).fold(0.0, f64::max);
+            line!(out, "greatest difference between measured and optimum: {most:.3} dB");
+        }
+        text
+    }
+
+    fn plot(&self) -> Plot {
+        let markers = [Style::Circles, Style::Triangles, Style::Crosses];
+        let mut series = Vec::new();
+        for (color, part) in self.densities.iter().enumerate() {
+            let points = |of: fn(&Row) -> f64| part.rows.iter().map(|row| (f64::from(row.bits), of(row))).collect();
+            let name = |what: &str| format!("{}, {what}", part.density);
+            let mut add = |what: &str, style, points| series.push(Series { name: name(what), points, color, style });
+            add("best levels (Lloyd-Max), theory", Style::Line, points(|row| row.lloyd_max.optimum_db));
+            add("best equal steps, theory", Style::Dashes, points(|row| row.full.optimum_db.max(row.midrise.optimum_db)));
+            add("two's complement, measured", markers[color % markers.len()], points(|row| row.full.measured_db));
+        }
+        let most_bits = self.densities.iter().flat_map(|part| &part.rows).map(|row| row.bits).max().unwrap_or(1);
+        let most = self.densities.iter().flat_map(|part| part.rows.iter().flat_map(Row::all));
+        let most = most.map(|reached| reached.optimum_db).fold(10.0, f64::max);
+        Plot {
+            title: "Signal to quantization noise against bits".to_owned(),
+            x_label: "bits".to_owned(),
+            y_label: "SQNR (dB)".to_owned(),
+            x: (0.5, f64::from(most_bits) + 0.5),
+            y: (0.0, (most / 10.0).ceil() * 10.0 + 10.0),
+            series,
+        }
+    }
+}
