@@ -150,7 +150,7 @@ fn deviations(stride: u32, bits: impl Fn(u32) -> u32) -> Vec<f64> {
     let bytes: Vec<u32> = (0..SIDE).flat_map(|row| (0..SIDE).map(move |col| row * stride + col)).map(bits).collect();
     let mut all = Vec::new();
     for eighths in [1, 2, 4, 6] {
-        let up = |row: u32, col: u32| u32::from((bytes[(row * SIDE + col) as usize] + 32 * eighths) >> 8);
+        let up = |row: u32, col: u32| (bytes[(row * SIDE + col) as usize] + 32 * eighths) >> 8;
         let groups = || (0..SIDE).flat_map(|line| (0..SIDE / SAMPLES).map(move |part| (line, part * SAMPLES)));
         let along_rows: Vec<u32> =
             groups().map(|(row, from)| (from..from + SAMPLES).map(|col| up(row, col)).sum()).collect();
