@@ -9,10 +9,10 @@ fn power(exponent: i32) -> f64 {
     (0..exponent.unsigned_abs()).fold(1.0, |power, _| power * factor)
 }
 
-/// Half to even in whole numbers: `sixteenths` / 16.
-fn half_to_even(sixteenths: i64) -> i64 {
-    let (floor, rest) = (sixteenths.div_euclid(16), sixteenths.rem_euclid(16));
-    floor + i64::from(rest > 8 || (rest == 8 && floor % 2 != 0))
+/// n / d, half to even, in whole numbers.
+fn half_to_even(n: i64, d: i64) -> i64 {
+    let (floor, rest) = (n.div_euclid(d), n.rem_euclid(d));
+    floor + i64::from(2 * rest > d || (2 * rest == d && floor % 2 != 0))
 }
 
 // Mantissas n / 1024 in 1 ..< 2 are n / 16 elements: 1,024 mantissas, both signs, 3 exponents and 3 rules.
@@ -33,15 +33,9 @@ fn a_grid_of_mantissas_gives_the_elements_and_exponents_of_each_rule() {
                     };
                     bumped[at] += i32::from(bump);
                     let element = match bump {
-                        // 1/16 elements of twice the size are 1/32.
-                        true => {
-                            (sign * n).div_euclid(32)
-                                + i64::from(match (sign * n).rem_euclid(32) {
-                                    rest if rest == 16 => (sign * n).div_euclid(32) % 2 != 0,
-                                    rest => rest > 16,
-                                })
-                        }
-                        false => half_to_even(sign * n).clamp(-127, 127),
+                        // Elements of twice the size: their 1/16 are 1/32.
+                        true => half_to_even(sign * n, 32),
+                        false => half_to_even(sign * n, 16).clamp(-127, 127),
                     };
                     let block = encode(&[value as f32], rule, Round::HalfToEven).expect("finite");
                     let expected = MxBlock { exponent: exponent + i32::from(bump), elements: vec![element as i8] };
