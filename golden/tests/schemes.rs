@@ -278,9 +278,7 @@ fn a_power_of_two_is_the_nearest_by_its_logarithm() {
     assert_eq!(shift(2.0_f64.powi(-62)), 62);
     // Up from where the square reaches 1/2 of the greater power's square: around each middle, float by float.
     for exponent in 0..=61 {
-        let middle = f64::from_bits(
-            ((1_023 - exponent as u64) << 52) - (1 << 52) | (std::f64::consts::SQRT_2.to_bits() & ((1 << 52) - 1)),
-        );
+        let middle = 2.0_f64.powi(-exponent - 1) * std::f64::consts::SQRT_2;
         for ratio in [middle.next_down().next_down(), middle.next_down(), middle, middle.next_up()] {
             let real: BigRational = oracle::float(ratio);
             let up = &real * &real >= oracle::power(-2 * exponent - 1);
