@@ -23,6 +23,10 @@ bench: install
 faults: install
 	testbenches/faults/run.sh
 
+# Changes one thing in golden at a time and requires that the stored vectors, or the test named, see it.
+mutants: install
+	scripts/faults.sh golden/mutants
+
 # Remakes the vectors of other people's implementations; needs the network.
 vectors:
 	scripts/vectors.sh

@@ -130,7 +130,7 @@ impl Codebook {
         let Some(&low) = above.checked_sub(1).and_then(|below| self.levels.get(below)) else { return 0 };
         // Halves of integers are exact, and so is the comparison, whatever is lost in differences.
         let middle = (f64::from(low) + f64::from(high)) / 2.0;
-        let up = if steps == middle { high >= -low } else { steps > middle };
+        let up = if steps == middle { i64::from(high) >= -i64::from(low) } else { steps > middle };
         if up {
             above
         } else {

@@ -44,7 +44,7 @@ pub enum Range {
 /// |---|---|---|---|
 /// | signed | -2^(b-1) ..= 2^(b-1) - 1 | -(2^(b-1) - 1) ..= 2^(b-1) - 1 | full 1..=32, narrow 2..=32 |
 /// | unsigned | 0 ..= 2^b - 1 | 0 ..= 2^b - 2 | full 1..=32, narrow 2..=32 |
-/// | bipolar | odd numbers of -(2^b - 1) ..= 2^b - 1 | - | 1..=32 |
+/// | bipolar | odd numbers of -(2^b - 1) ..= 2^b - 1 | - | 1..=31 |
 /// | ternary | -1, 0, 1 | - | 2 |
 ///
 /// ```
@@ -70,6 +70,7 @@ impl QFormat {
         let refuse = |rule| Err(GoldenError::Format { kind: kind.name(), bits, rule });
         match (kind, range) {
             _ if !(1..=32).contains(&bits) => refuse("it must be 1..=32"),
+            (Kind::Bipolar, _) if bits == 32 => refuse("it must be 1..=31, or its values would not fit a word of 32"),
             (Kind::Ternary, _) if bits != 2 => refuse("ternary values take 2"),
             (Kind::Ternary | Kind::Bipolar, Range::Narrow) => {
                 refuse("only signed and unsigned formats have a narrow range")
@@ -156,7 +157,8 @@ impl QFormat {
         (code as u64 & mask) as u32
     }
 
-    /// The value whose code are the low `bits` bits of `code`; higher bits are ignored.
+    /// The value whose code are the low `bits` bits of `code`; higher bits are ignored. The code that a narrow or ternary format
+    /// leaves out gives the value beside its range.
     pub const fn decode(self, code: u32) -> i64 {
         let shift = 64 - self.bits;
         let code = (code as u64) << shift;

@@ -17,8 +17,8 @@ pub enum MxExponent {
     FloorSaturate,
     /// floor(log2 max), one more if max exceeds 127/64 of it. Source: TOSA 1.1, CAST_TO_BLOCK_SCALED.
     BumpAboveGreatest,
-    /// floor(log2 max), one more if max, rounded to elements, exceeds 127/64 of it: that is from 127.5/64 on. Source: measured on
-    /// TOSA's reference model 2026.8.
+    /// floor(log2 max), one more if max, rounded to elements, exceeds 127/64 of it: with ties to even from 127.5/64 on. Source:
+    /// measured on TOSA's reference model 2026.8.
     BumpIfRoundedOverflows,
 }
 

@@ -71,7 +71,7 @@ pub struct Dynamic {
 /// DynamicQuantizeLinear to uint8: the range is widened to hold 0; scale = (max - min) / 255 in f32, zero_point = RNE(clamp(0 - min /
 /// scale, 0, 255)), values by [`quantize_linear`]. A tensor of zeros has the scale 1.
 ///
-/// Errors: an empty tensor, NaN or infinities.
+/// Errors: an empty tensor, NaN or infinities, a range whose scale is no normal f32.
 pub fn dynamic_quantize_linear(values: &[f32]) -> Result<Dynamic, GoldenError> {
     if values.is_empty() {
         return Err(GoldenError::Empty { dimension: "number of values" });
@@ -137,9 +137,14 @@ fn requantize(
     w_scales: &[f32],
     y: Output,
 ) -> Result<Vec<i32>, GoldenError> {
-    // Checks the scales.
-    for (index, &scale) in [x_scale, y.scale].iter().chain(w_scales).enumerate() {
-        scale_at(index, scale)?;
+    for scales in [&[x_scale], w_scales, &[y.scale]] {
+        for (index, &scale) in scales.iter().enumerate() {
+            scale_at(index, scale)?;
+        }
+    }
+    if !y.format.contains(y.zero_point) {
+        let (min, max) = (y.format.min(), y.format.max());
+        return Err(GoldenError::OutOfRange { property: "zero_point", value: y.zero_point, min, max });
     }
     let stage = OutputStage { zero_point: y.zero_point, low: y.format.min(), high: y.format.max() };
     let scale_of = |index: usize| match w_scales {
@@ -157,6 +162,9 @@ fn requantize(
 fn one_scale(x: Operand<'_>) -> Result<(f32, i64), GoldenError> {
     match (x.affine.scales, x.affine.zero_points) {
         ([scale], [zero_point]) => Ok((*scale, *zero_point)),
+        ([_], zeros) => {
+            Err(GoldenError::Length { what: "zero points of the activations", given: zeros.len(), expected: 1 })
+        }
         (scales, _) => Err(GoldenError::Length { what: "scales of the activations", given: scales.len(), expected: 1 }),
     }
 }

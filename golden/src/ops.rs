@@ -143,7 +143,7 @@ fn check_channels(what: &'static str, values: &[i64], n: usize) -> Result<(), Go
     }
 }
 
-/// The accumulators of a convolution, in the layout of its activations, and the output channel of each.
+/// The accumulators of a convolution, in the layout of its activations; [`channel_of`] gives each one's output channel.
 ///
 /// Formula: for each output, the sum over the kernel's positions and the group's channels of
 /// (activation - input_zero) (weight - weight_zero), plus the bias, held by `rule`. `weight_zeros` has one value, or one
@@ -195,8 +195,8 @@ pub fn conv2d(
                     let in_channel = out / per_group * inner + channel;
                     let activation = activations[shape.activation(batch, in_channel, [in_row, in_col])];
                     let weight = weights[shape.weight(out, channel, [kernel_row, kernel_col])];
-                    let product = (i64::from(activation) - input_zero) * (i64::from(weight) - weight_zero);
-                    exact += i128::from(product);
+                    exact += (i128::from(activation) - i128::from(input_zero))
+                        * (i128::from(weight) - i128::from(weight_zero));
                 }
             }
         }
@@ -246,7 +246,7 @@ pub fn matmul_with_zeros(
             let weight_zero = of_channel(weight_zeros, j);
             let column = weights.iter().skip(j).step_by(n);
             let products = row.iter().zip(column).map(|(&activation, &weight)| {
-                i128::from((i64::from(activation) - activation_zero) * (i64::from(weight) - weight_zero))
+                (i128::from(activation) - i128::from(activation_zero)) * (i128::from(weight) - i128::from(weight_zero))
             });
             let exact = products.sum::<i128>() + bias.get(j).map_or(0, |&bias| i128::from(bias));
             sums.push(rule.hold(exact, i * n + j)?);

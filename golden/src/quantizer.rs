@@ -89,8 +89,8 @@ pub struct QuantizerParts {
 ///
 /// Meaning in reals: q is the format's value nearest to x / scale + zero_point, by the named rounding rule. The formula is the
 /// [`Order`]'s; the arithmetic is the scale's: in f32 or f64, each operation rounded to nearest, ties to even (IEEE 754), or
-/// exact for ratios and powers of two. A bipolar format has one code for every step of two: its quotient is halved, see
-/// [`Quantizer::quantize_one`].
+/// exact for ratios and powers of two. A bipolar format has one code for every step of two: its quotient is halved, whatever
+/// the order, see [`Quantizer::quantize_one`].
 ///
 /// ```
 /// use golden::{QFormat, Quantizer, QuantizerParts, Scale};
@@ -191,7 +191,8 @@ impl Quantizer {
         if step == 2 {
             // x / s = 2 i + least, so i = (x / s - least) / 2.
             let steps = scale.divide(value).plus(-least).halved().clamped(0, (p.format.max() - least) / 2);
-            return 2 * round(steps) + least;
+            // The greatest place of a wide format is no f32: what it was rounded to may lie outside.
+            return p.format.saturate(2 * round(steps) + least);
         }
         match p.order {
             Order::DivideThenAdd => p.format.saturate(round(scale.divide(value)).saturating_add(zero_point)),

@@ -81,10 +81,17 @@ impl Scale {
         }
     }
 
-    /// scale times an integer, in the scale's arithmetic, rounded to f32.
+    /// scale times an integer of at most 34 bits, in the scale's arithmetic, rounded to f32.
     pub(crate) fn times(self, steps: i64) -> f32 {
         match self.0 {
             Form::F32(scale) => steps as f32 * scale,
+            Form::Ratio { numerator, denominator } => {
+                // 60 fraction bits leave 28 bits or more; the odd rule keeps that something was dropped, so that the
+                // conversion to f32 is the only rounding.
+                let product = (i128::from(steps) * i128::from(numerator)) << 60;
+                divide_round(product, denominator.into(), Round::ToOdd) as f32 * power_of_two(-60) as f32
+            }
+            // One rounding of a product that f64 holds, or rounds as its own arithmetic does.
             _ => (self.value() * steps as f64) as f32,
         }
     }
@@ -192,11 +199,14 @@ impl Quotient {
             Self::F32(_) | Self::F64(_) => {
                 let value = self.as_f64();
                 let floor = value.floor();
-                // Multiplying by a power of two and subtracting the floor lose nothing, but for values just below an
-                // integer, whose fraction may round up to 1.
-                let fraction = ((value - floor) * power_of_two(random_bits as i32)).floor();
-                let most = power_of_two(random_bits as i32) - 1.0;
-                (floor as i64, fraction.min(most) as i128)
+                // The part beyond the integer towards zero is exact, and so is its product with a power of two. The
+                // difference from the integer below is not: below zero it is one minus that part, and may round up.
+                let beyond = (value - value.trunc()).abs() * power_of_two(random_bits as i32);
+                let highest = match value < 0.0 && value != floor {
+                    true => (1 << random_bits) - beyond.ceil() as i128,
+                    false => beyond.floor() as i128,
+                };
+                (floor as i64, highest)
             }
             Self::Exact { numerator, denominator } => {
                 let floor = numerator.div_euclid(denominator);

@@ -22,8 +22,8 @@ const HIGH: u32 = 31;
 /// | `FixedDoubleUp` | p rounded half toward positive by 31, then half toward positive by s - 31 | ruy's vector kernels |
 /// | `F32Even` | f32(acc) scale in f32, half to even | XNNPACK's fp32 kernels, onnxruntime, FBGEMM, Gemmini |
 /// | `F64Away` | f64(acc) scale in f64, half away from zero | LiteRT's reference fully connected layer |
-/// | `F32Rndnu` | acc times the scale's 24-bit mantissa, half toward positive, one shift | XNNPACK's rndnu kernels |
-/// | `S64Reduced` | with M = min((m + 2^15) >> 16, 2^15 - 1): (acc M + 2^(14-e)) >> (15 - e) | TFLite's and CMSIS-NN's int16 layers |
+/// | `F32Rndnu` | acc times the scale's 24-bit mantissa, half toward positive, one shift (scales below 2^24) | XNNPACK's rndnu kernels |
+/// | `S64Reduced` | with M = min((m + 2^15) >> 16, 2^15 - 1): (acc M + 2^(14-e)) >> (15 - e), exactly acc M 2^(e-15) for e >= 15 | TFLite's and CMSIS-NN's int16 layers |
 /// | `Tosa16` | (acc m + 2^(s-1)) >> s, m of 16 bits, s given | TOSA RESCALE with scale32 = false |
 /// | `Pow2` | acc shifted right by `shift`, rounded by a named rule | Gemmini's shift, Vitis-AI, VTA |
 ///
@@ -151,8 +151,11 @@ impl Scheme {
             }
             SchemeKind::Pow2(round) => {
                 within(power_of_two(-62), 1.0 + 1.0 / power_of_two(2))?;
-                let floor_log2 = ((ratio * std::f64::consts::SQRT_2).to_bits() >> 52) as i32 - 1023;
-                Ok(Self::Pow2 { shift: (-floor_log2).max(0) as u32, round })
+                // ratio = f 2^e with f in 1 ..< 2: up where f^2 >= 2, in integers.
+                let (bits, e) = (ratio.to_bits(), (ratio.to_bits() >> 52) as i32 - 1023);
+                let f = u128::from(1 << 52 | (bits & ((1 << 52) - 1)));
+                let nearest = e + i32::from(f * f >= 1 << 105);
+                Ok(Self::Pow2 { shift: (-nearest).max(0) as u32, round })
             }
         }
     }
@@ -243,7 +246,12 @@ impl Scheme {
 
 /// The 15-bit multiplier of [`Scheme::S64Reduced`], and its shift.
 fn reduced(multiplier: Multiplier) -> (i64, u32) {
-    (((i64::from(multiplier.m()) + (1 << 15)) >> 16).min((1 << 15) - 1), (15 - multiplier.e()).max(0) as u32)
+    let reduced = ((i64::from(multiplier.m()) + (1 << 15)) >> 16).min((1 << 15) - 1);
+    match u32::try_from(15 - multiplier.e()) {
+        Ok(shift) => (reduced, shift),
+        // Greater exponents than `from_ratio` gives shift left, by at most 15.
+        Err(_) => (reduced << (multiplier.e() - 15), 0),
+    }
 }
 
 /// A positive normal f32 as mantissa / 2^shift, with 24 bits of mantissa.

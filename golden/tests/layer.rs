@@ -3,7 +3,10 @@
 mod common;
 
 use common::{any_numerics, raw, value_of};
-use golden::{fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, Psum, Shape, WeightTile};
+use golden::{
+    fold_zero_point, layer, layer_fast, matmul, matmul_fast, Bounds, Channel, GoldenError, Psum, Shape, Stream,
+    WeightTile,
+};
 use proptest::prelude::*;
 use spec::{Config, Format, Numerics};
 
@@ -67,6 +70,35 @@ fn psums_narrower_than_the_accumulator_are_refused() {
     assert_eq!(error.to_string(), "psums of 32 bits cannot hold numerics.accumulator_bits = 48");
 }
 
+#[test]
+fn stochastic_rounding_needs_a_stream_of_its_number_of_bits() {
+    let int8 = Format::new(8, true);
+    let mut raw = raw(int8, int8, int8);
+    raw.rounding = spec::config::RawRounding::Stochastic { stochastic: 6 };
+    let numerics = Numerics::try_from(raw).expect("legal");
+    let one = Shape { m: 1, k: 1, n: 1 };
+    for f in [layer as Layer, layer_fast] {
+        let run = |random_bits: Option<u32>| {
+            let stream = random_bits.map(|bits| Stream::new(1, 0, bits));
+            f(&numerics, one, &[1], &[1], &[IDENTITY], &Bounds::full(&numerics), stream.as_ref())
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(run(Some(6)), Ok(vec![1]));
+        assert_eq!(
+            run(None).expect_err("refused"),
+            "stochastic rounding takes 6 random bits an output, and no stream was given"
+        );
+        assert_eq!(
+            run(Some(7)).expect_err("refused"),
+            "the stream gives 7 random bits an output: stochastic rounding takes 6"
+        );
+    }
+}
+
+/// Either form of a layer.
+type Layer =
+    fn(&Numerics, Shape, &[i32], &[i32], &[Channel], &Bounds, Option<&Stream>) -> Result<Vec<i32>, GoldenError>;
+
 /// Operands of a random configuration; extremes are frequent.
 fn problem(largest: usize) -> impl Strategy<Value = (Numerics, Shape, Vec<i32>, Vec<i32>)> {
     (any_numerics(), 1..=largest, 1..=2 * largest, 1..=largest).prop_flat_map(|(numerics, m, k, n)| {
@@ -97,18 +129,21 @@ proptest! {
     fn the_fast_layer_is_the_naive_one(
         (numerics, shape, activations, weights) in problem(12),
         multiplier in any::<u32>(), shift in any::<u32>(), bias in any::<i64>(), zero_point in any::<i64>(),
+        seed in any::<u64>(),
     ) {
         let channels: Vec<Channel> = (0..shape.n as u32)
             .map(|c| Channel {
                 bias: numerics.bias().wrap(bias ^ i64::from(c)),
-                multiplier: numerics.multiplier().map_or(1, |f| f.wrap(i64::from(multiplier.rotate_left(c))) as u32),
+                multiplier: numerics.multiplier().map_or(1, |format| format.wrap(i64::from(multiplier.rotate_left(c))) as u32),
                 shift: numerics.shift().wrap(i64::from(shift.rotate_left(c))) as u32,
                 zero_point: numerics.bound().wrap(zero_point.rotate_left(c)),
             })
             .collect();
         let bounds = Bounds::full(&numerics);
-        let naive = layer(&numerics, shape, &activations, &weights, &channels, &bounds, None).expect("in range");
-        let fast = layer_fast(&numerics, shape, &activations, &weights, &channels, &bounds, None).expect("in range");
+        let stream = Stream::new(seed, 3, numerics.rounding().random_bits().max(1));
+        let run = |f: Layer| f(&numerics, shape, &activations, &weights, &channels, &bounds, Some(&stream));
+        let naive = run(layer).expect("in range");
+        let fast = run(layer_fast).expect("in range");
         prop_assert_eq!(fast, naive);
     }
 

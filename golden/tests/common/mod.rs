@@ -1,4 +1,7 @@
-//! Shared by the integration tests.
+//! Shared by the integration tests. Each file of tests is a program of its own and uses a part of this.
+#![allow(dead_code)]
+
+pub mod oracle;
 
 use proptest::prelude::*;
 use spec::config::{AccumulatorBits, Auto, RawNumerics, RawRounding};
@@ -26,6 +29,14 @@ pub fn any_format() -> impl Strategy<Value = Format> {
     (1_u32..=16, any::<bool>()).prop_map(|(bits, signed)| Format::new(bits, signed))
 }
 
+/// Any rule, or stochastic rounding in a quarter of the cases.
+fn any_rounding() -> impl Strategy<Value = RawRounding> {
+    prop_oneof![
+        3 => proptest::sample::select(Round::ALL.to_vec()).prop_map(RawRounding::Named),
+        1 => (1_u32..=32).prop_map(|stochastic| RawRounding::Stochastic { stochastic }),
+    ]
+}
+
 /// Any legal configuration of values; half of them wrap.
 pub fn any_numerics() -> impl Strategy<Value = Numerics> {
     let accumulator = prop_oneof![
@@ -35,16 +46,35 @@ pub fn any_numerics() -> impl Strategy<Value = Numerics> {
         (2_u32..=63).prop_map(|wrapping| AccumulatorBits::Wrapping { wrapping }),
     ];
     let formats = (any_format(), any_format(), any_format());
-    let widths = (1_u32..=48, 1_u32..=32, 1_u32..=6, 0_usize..10);
-    (formats, accumulator, widths).prop_map(|((a, w, o), accumulator_bits, (bias, multiplier, shift, rounding))| {
-        let mut raw = raw(a, w, o);
-        raw.accumulator_bits = accumulator_bits;
-        raw.bias_bits = bias;
-        raw.multiplier_bits = multiplier;
-        raw.shift_bits = shift;
-        raw.rounding = RawRounding::Named(Round::ALL[rounding]);
-        Numerics::try_from(raw).expect("every combination is legal")
-    })
+    let widths = (1_u32..=48, 1_u32..=32, 1_u32..=6);
+    let scheme = (proptest::sample::select(MachineScheme::ALL.to_vec()), any_rounding());
+    (formats, accumulator, widths, scheme).prop_map(
+        |((a, w, o), accumulator_bits, (bias, multiplier, shift), (scheme, rounding))| {
+            let mut raw = raw(a, w, o);
+            raw.accumulator_bits = accumulator_bits;
+            raw.bias_bits = bias;
+            raw.multiplier_bits = if scheme == MachineScheme::Pow2 { 0 } else { multiplier };
+            raw.shift_bits = shift;
+            let up = RawRounding::Named(Round::HalfTowardPositive);
+            // The two double schemes differ in their names' rounding only.
+            (raw.scheme, raw.rounding) = match scheme {
+                MachineScheme::FixedDouble if rounding == up => (MachineScheme::FixedDoubleUp, up),
+                MachineScheme::FixedDoubleUp => (scheme, up),
+                _ => (scheme, rounding),
+            };
+            Numerics::try_from(raw).expect("every combination is legal")
+        },
+    )
+}
+
+/// A multiplier that the configuration takes; powers of two, which make ties, are frequent.
+pub fn multiplier_of(numerics: &Numerics) -> BoxedStrategy<u32> {
+    match numerics.multiplier() {
+        None => Just(1).boxed(),
+        Some(format) => prop_oneof![value_of(format), (0..format.bits()).prop_map(|bit| 1_i64 << bit)]
+            .prop_map(|multiplier| multiplier as u32)
+            .boxed(),
+    }
 }
 
 /// A value of a format: half of the time one of its extremes or a neighbour of zero.
