@@ -115,7 +115,9 @@ fn same_numerics(config: &Config, model: &Numerics) -> Result<()> {
     }
     let keys = |numerics: &Numerics| serde_json::to_value(RawNumerics::from(numerics));
     let (machine, model) = (keys(config.numerics())?, keys(model)?);
-    let differing = machine.as_object().into_iter().flatten().find(|(key, value)| model[key.as_str()] != **value);
+    let differing = machine.as_object().into_iter().flatten().filter(|(key, value)| model[key.as_str()] != **value);
+    // The accumulator's width mostly follows from the others.
+    let differing = differing.min_by_key(|(key, _)| *key == "accumulator_bits");
     let (key, value) = differing.map_or(("", &serde_json::Value::Null), |(key, value)| (key.as_str(), value));
     bail!(
         "numerics.{key} = {value} in configuration {}, but the model was quantized for {}: take the {CONFIG} beside the model",
