@@ -26,8 +26,9 @@ pub struct FirstRounding {
 
 impl FirstRounding {
     pub fn new(product_bits: usize, shift_bits: usize, first_bits: usize) -> FirstRounding {
-        // A short shift field may not reach `first_bits`: then there is never a second rounding.
-        let compared = shift_bits.max(bits_for(first_bits));
+        // A short shift field may not exceed `first_bits`: then there is never a second rounding. One more fits the comparison, or
+        // linters would find it constant.
+        let compared = shift_bits.max(bits_for(first_bits + 1));
         FirstRounding {
             product_in: WireIn::new(product_bits),
             shift_in: WireIn::new(shift_bits),
