@@ -18,7 +18,7 @@ fn kinds() -> Npz {
 #[test]
 fn the_shipped_data_is_complete() {
     let mut npz = digits();
-    assert_eq!(npz.names(), ["calibration", "labels", "test"]);
+    assert_eq!(npz.names(), ["calibration", "calibration_labels", "labels", "test"]);
     let test = npz.matrix("test", 64).expect("readable");
     assert_eq!((test.rows, test.cols, test.values.len()), (360, 64, 360 * 64));
     assert_eq!(npz.matrix("calibration", 64).expect("readable").rows, 256);
@@ -57,7 +57,7 @@ fn refusals_say_what_is_there() {
     assert_eq!(
         errors,
         [
-            "the archive has no array train; it has [\"calibration\", \"labels\", \"test\"]",
+            "the archive has no array train; it has [\"calibration\", \"calibration_labels\", \"labels\", \"test\"]",
             "array test has the shape [360, 64]: it must be (rows, 32), of at least one row",
             "array labels has the shape [360]: it must be (5,), one label per row",
             "array test has the element type '<f4': it must be an integer",

@@ -2,7 +2,10 @@
 
 use compiler::npz::Npz;
 use compiler::onnx::{count_correct, read_onnx, FloatLayer, FloatNetwork};
-use compiler::quantize::{fixed_point, quantize, ActivationQuantization, FixedPointError, Granularity};
+use compiler::quantize::{
+    fixed_point, quantize, ActivationQuantization, Calibration, FixedPointError, Granularity, QuantizeError,
+    QuantizedNetwork, Recipe,
+};
 use num_rational::BigRational;
 use proptest::prelude::*;
 use spec::config::RawConfig;
@@ -31,11 +34,23 @@ fn small(relu: bool) -> FloatNetwork {
     FloatNetwork { input_len: 2, layers: vec![layer] }
 }
 
+/// Whole ranges, ties to even.
+fn min_max(
+    network: &FloatNetwork,
+    inputs: &[f32],
+    numerics: &Numerics,
+    granularity: Granularity,
+) -> Result<QuantizedNetwork, QuantizeError> {
+    let mut recipe = Recipe::min_max(numerics.weight().bits(), numerics.activation().bits());
+    recipe.weights.granularity = granularity;
+    Ok(quantize(network, Calibration { inputs, labels: None }, numerics, &recipe, 0)?.network)
+}
+
 const CALIBRATION: [f32; 4] = [-1.0, 1.55, 1.55, -1.0];
 
 #[test]
 fn a_layer_by_hand() {
-    let network = quantize(&small(false), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
+    let network = min_max(&small(false), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
     let layer = &network.layers()[0];
     // Range -1..1.55: scale 2.55 / 255 = 0.01, zero point -128 + 100. Weights: scale 1.27 / 127 = 0.01.
     assert!((layer.input.scale - 0.01).abs() < 1e-8);
@@ -51,19 +66,19 @@ fn a_layer_by_hand() {
     assert!((f64::from(layer.channels[0].multiplier) - 1_439_151_594.0).abs() < 300.0);
     assert_eq!((layer.bounds.low, layer.bounds.high), (-128, 127));
     // (1, 0) is (72, -28): 1.27 + 0.05 = 1.32 = 69.1 steps; 69 - 12.
-    let inputs = network.quantize_input(&[1.0, 0.0]);
+    let inputs = network.quantize_input(&[1.0, 0.0], 0).expect("in range");
     assert_eq!(inputs, [72, -28]);
-    let outputs = network.run_golden(&inputs).expect("in range");
+    let outputs = network.run_golden(&inputs, 0).expect("in range");
     assert_eq!(outputs, [[57]]);
     assert!((network.dequantize(&outputs[0])[0] - 69.0 * 0.0191).abs() < 1e-5);
 }
 
 #[test]
 fn relu_is_a_low_bound_at_the_zero_point() {
-    let network = quantize(&small(true), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
+    let network = min_max(&small(true), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
     let layer = &network.layers()[0];
     assert_eq!((layer.output.zero_point, layer.bounds.low, layer.bounds.high), (-128, -128, 127));
-    let outputs = network.run_golden(&network.quantize_input(&[-1.0, 1.0])).expect("in range");
+    let outputs = network.run_golden(&network.quantize_input(&[-1.0, 1.0], 0).expect("in range"), 0).expect("in range");
     assert_eq!(network.dequantize(&outputs[0]), [0.0]);
 }
 
@@ -73,14 +88,19 @@ fn activations_are_quantized_as_onnxruntime_does() {
     let mut row = |name: &str, cols| npz.matrix(name, cols).expect("a fixture").values;
     let x = row("x", 100);
     let compare = |ours: ActivationQuantization, format: Format, expected: Vec<f32>| {
-        for (&x, expected) in x.iter().zip(expected) {
-            assert_eq!(ours.quantize(x, format) as f32, expected, "{x} as {format}");
+        let values = ours.quantize(&x, format).expect("a scale");
+        for ((&x, value), expected) in x.iter().zip(values).zip(expected) {
+            assert_eq!(value as f32, expected, "{x} as {format}");
         }
     };
     let (int8, uint8) = (Format::new(8, true), Format::new(8, false));
     compare(ActivationQuantization { scale: 0.25, zero_point: 3 }, int8, row("int8", 100));
     compare(ActivationQuantization { scale: 0.05, zero_point: 131 }, uint8, row("uint8", 100));
-    let dynamic = ActivationQuantization::from_values(&x, uint8);
+    let format = golden::QFormat::full(8, false).expect("it exists");
+    let affine = calibrate::Symmetry::Affine;
+    let choice =
+        calibrate::choose(&x, format, calibrate::Method::MinMax, affine, calibrate::Grid::Any).expect("finite");
+    let dynamic = ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point };
     assert_eq!(dynamic.scale, row("dynamic_scale", 1)[0]);
     compare(dynamic, uint8, row("dynamic", 100));
     assert_eq!([dynamic.zero_point].to_vec(), npz.labels("dynamic_zero", 1).expect("a fixture"));
@@ -91,11 +111,7 @@ fn quantization_saturates_and_is_total() {
     let format = Format::new(5, false);
     let unit = ActivationQuantization { scale: 1.0, zero_point: 2 };
     let values = [f32::NEG_INFINITY, -3.0, 0.0, 29.4, 30.0, f32::MAX, f32::INFINITY, f32::NAN];
-    assert_eq!(values.map(|x| unit.quantize(x, format)), [0, 0, 2, 31, 31, 31, 31, 0]);
-    assert_eq!(ActivationQuantization::from_values(&[], format), ActivationQuantization { scale: 1.0, zero_point: 0 });
-    // The range takes in 0 even where the data does not.
-    let high = ActivationQuantization::from_values(&[31.0, 62.0], format);
-    assert_eq!(high, ActivationQuantization { scale: 2.0, zero_point: 0 });
+    assert_eq!(unit.quantize(&values, format).expect("a scale"), [0, 0, 2, 31, 31, 31, 31, 0]);
 }
 
 proptest! {
@@ -147,7 +163,7 @@ fn fixed_point_rounds_halves_away_and_renormalizes() {
 #[test]
 fn refusals_name_the_property_and_the_limit() {
     let refused = |network: &FloatNetwork, calibration: &[f32], numerics: &Numerics| {
-        quantize(network, calibration, numerics, Granularity::PerChannel).expect_err("refused").to_string()
+        min_max(network, calibration, numerics, Granularity::PerChannel).expect_err("refused").to_string()
     };
     let one = small(false);
     assert_eq!(
@@ -161,7 +177,7 @@ fn refusals_name_the_property_and_the_limit() {
         "numerics.output is int16 and numerics.activation is int8: a network of 2 layers needs them equal, as each \
          layer's output is the next one's activations"
     );
-    assert!(quantize(&one, &CALIBRATION, &changed(|raw| raw.output_bits = 16), Granularity::PerTensor).is_ok());
+    assert!(min_max(&one, &CALIBRATION, &changed(|raw| raw.output_bits = 16), Granularity::PerTensor).is_ok());
     two.layers[1].k = 3;
     assert_eq!(
         refused(&two, &CALIBRATION, &default()),
@@ -186,13 +202,13 @@ fn refusals_name_the_property_and_the_limit() {
     let ratio = refused(&one, &CALIBRATION, &changed(|raw| raw.shift_bits = 2));
     assert!(ratio.starts_with("layer fc, channel 0: the ratio of scales 5.2356"), "{ratio}");
     assert!(ratio.ends_with("e-3 is too small: it rounds to 0 at the greatest shift, 3"), "{ratio}");
-    let network = quantize(&one, &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
+    let network = min_max(&one, &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
     assert_eq!(
-        network.run_golden(&[1]).expect_err("refused").to_string(),
+        network.run_golden(&[1], 0).expect_err("refused").to_string(),
         "the input has 1 values: it must have one or more rows of 2"
     );
     assert_eq!(
-        network.run_golden(&[1, 128]).expect_err("refused").to_string(),
+        network.run_golden(&[1, 128], 0).expect_err("refused").to_string(),
         "layer fc: activations[0][1] = 128 is out of range: it must be in -128..=127"
     );
 }
@@ -206,8 +222,9 @@ fn int8_digits_are_as_good_as_float_digits() {
     let labels = npz.labels("labels", 360).expect("shipped");
     let float = count_correct(&network.forward(&test.values), 10, &labels);
     for granularity in [Granularity::PerChannel, Granularity::PerTensor] {
-        let quantized = quantize(&network, &calibration.values, &default(), granularity).expect("it fits");
-        let outputs = quantized.run_golden(&quantized.quantize_input(&test.values)).expect("in range");
+        let quantized = min_max(&network, &calibration.values, &default(), granularity).expect("it fits");
+        let outputs =
+            quantized.run_golden(&quantized.quantize_input(&test.values, 0).expect("in range"), 0).expect("in range");
         let int8 = count_correct(outputs.last().expect("two layers"), 10, &labels);
         println!("{granularity:?}: float {float} of 360, int8 {int8} of 360, {:?}", quantized.bytes());
         assert!(float.abs_diff(int8) <= 3, "float {float}, int8 {int8} of 360");
