@@ -41,18 +41,18 @@ field() { sed -n "s/^$1: //p" "$2" | head -n 1; }
 
 # Runs tests, given as `PACKAGE TARGETS [NAME]`: status of cargo, output in $log.
 run_tests() {
-    package=$1 targets=$(echo "$2" | tr , ' ') name=${3-}
+    package=$1 targets=$(echo "$2" | tr , ' ') only=${3-}
     set --
     for target in $targets; do set -- "$@" --test "$target"; done
-    [ -z "$name" ] || set -- "$@" -- --exact "$name"
+    [ -z "$only" ] || set -- "$@" -- --exact "$only"
     cargo test --package "$package" --no-fail-fast "$@" > "$log" 2>&1
 }
 
 # Whether $log, of `PACKAGE TARGETS [NAME]`, is of a run with the result $1 of exactly the one test, or of each target.
 ran() {
-    result=$1 targets=$(echo "$3" | tr , ' ') name=${4-}
-    if [ -n "$name" ]; then
-        grep -q "^test $name \.\.\. $result\$" "$log"
+    result=$1 targets=$(echo "$3" | tr , ' ') only=${4-}
+    if [ -n "$only" ]; then
+        grep -q "^test $only \.\.\. $result\$" "$log"
         return
     fi
     for target in $targets; do

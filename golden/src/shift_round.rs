@@ -187,7 +187,7 @@ pub fn shift_stochastic(value: i128, shift: u32, random: u32, random_bits: u32) 
 
 /// [`shift_round`] by one addition and one arithmetic shift in 64 bits.
 ///
-/// The caller guarantees `abs(value) <= 2^62 + 2^31` and `shift <= 62`, or `abs(value) < 2^62` and `shift = 63`: then
+/// The caller guarantees `abs(value) <= 2^62 + 2^31` and `shift <= 62`, or `-2^62 <= value < 2^62` and `shift = 63`: then
 /// `value + c` fits 64 bits.
 #[inline(always)]
 pub(crate) fn shift_round_i64(value: i64, shift: u32, round: Round) -> i64 {
