@@ -19,7 +19,7 @@ pub struct Vectors {
 
 impl Vectors {
     pub fn open(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/data").join(format!("{name}.npz"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden/vectors/data").join(format!("{name}.npz"));
         let archive = NpzArchive::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { path: path.display().to_string(), archive }
     }
