@@ -19,7 +19,7 @@ pub struct StoreIndex {
     pub indices_out: WireOut,
     row: Register,
     group: Register,
-    row_next: WireLocal,
+    next_row: WireLocal,
     lanes: Vec<Register>,
     indices: Pack,
     index: WireLocal,
@@ -42,7 +42,7 @@ impl StoreIndex {
             indices_out: WireOut::new(n_lanes * INDEX_BITS),
             row: Register::new(INDEX_BITS),
             group: Register::new(INDEX_BITS),
-            row_next: WireLocal::new(INDEX_BITS),
+            next_row: WireLocal::new(INDEX_BITS),
             lanes: (0..n_lanes).map(|_| Register::new(INDEX_BITS)).collect(),
             indices: Pack::new(n_lanes, INDEX_BITS),
             index: WireLocal::new(INDEX_BITS),
@@ -62,15 +62,15 @@ impl Logic for StoreIndex {
         self.row.reset.next = self.reset.val();
         self.group.reset.next = self.reset.val();
         self.index.next = self.command_in.val() >> 224;
-        self.row_next.next = self.row.d_out.val() + self.row_stride_in.val();
+        self.next_row.next = self.row.d_out.val() + self.row_stride_in.val();
         self.row.d_in.next = self.row.d_out.val();
         self.group.d_in.next = self.group.d_out.val();
         if self.read_in.val().any() {
             self.group.d_in.next = self.group.d_out.val() + self.lanes_per_group.val();
         }
         if self.row_end_in.val().any() {
-            self.row.d_in.next = self.row_next.val();
-            self.group.d_in.next = self.row_next.val();
+            self.row.d_in.next = self.next_row.val();
+            self.group.d_in.next = self.next_row.val();
         }
         if self.start_in.val().any() {
             self.row.d_in.next = self.index.val();
