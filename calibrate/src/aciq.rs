@@ -1,7 +1,8 @@
 //! The clip that is best for a Gaussian or a Laplacian.
 //!
-//! Meaning: of a density of deviation 1 (Laplace: of scale b = 1), symmetric about 0, a range -u..=u is cut into `levels` equal steps. What is
-//! clipped costs 2 int_u^inf (x - u)^2 p(x) dx, what is rounded (2 u / levels)^2 / 12. Where the derivative of the sum is 0:
+//! Meaning: of a density of deviation 1 (Laplace: of scale b = 1), symmetric about 0, a range -u..=u is cut into
+//! `levels` equal steps. What is clipped costs 2 int_u^inf (x - u)^2 p(x) dx, what is rounded (2 u / levels)^2 / 12.
+//! Where the derivative of the sum is 0:
 //!
 //! | density | condition |
 //! |---|---|
@@ -10,7 +11,8 @@
 //!
 //! Both left sides fall and both right sides rise, so there is one solution; it is found by bisection.
 //!
-//! Source: Banner, Nahshan and Soudry, "Post-training 4-bit quantization of convolutional networks for rapid-deployment", 2019.
+//! Source: Banner, Nahshan and Soudry, "Post-training 4-bit quantization of convolutional networks for
+//! rapid-deployment", 2019.
 
 use crate::density::{gauss, gauss_tail};
 use crate::error::CalibrateError;
@@ -67,8 +69,8 @@ pub enum Fit {
 
 /// The likelier density of the two, each with its likeliest parameter.
 ///
-/// sigma is the root of the mean square, b the mean magnitude. The mean log-likelihoods are -(ln(2 pi sigma^2) + 1) / 2 and
-/// -(ln(2 b) + 1); of equal ones Gauss is taken. `None` if all deviations are 0.
+/// sigma is the root of the mean square, b the mean magnitude. The mean log-likelihoods are -(ln(2 pi sigma^2) + 1) / 2
+/// and -(ln(2 b) + 1); of equal ones Gauss is taken. `None` if all deviations are 0.
 pub fn fit(deviations: &[f64]) -> Option<Fit> {
     let n = deviations.len() as f64;
     let square = deviations.iter().map(|x| x * x).sum::<f64>() / n;
@@ -94,8 +96,8 @@ impl Fit {
 const NOTHING_TO_FIT: CalibrateError =
     CalibrateError::AllEqual { method: "aciq", value: 0.0, rule: "values that differ from their centre" };
 
-/// The clip of magnitudes: the centre is 0. Unsigned formats: the density is fitted to what is not 0, as half a density, whose
-/// steps are half as wide. Never beyond the greatest magnitude.
+/// The clip of magnitudes: the centre is 0. Unsigned formats: the density is fitted to what is not 0, as half a
+/// density, whose steps are half as wide. Never beyond the greatest magnitude.
 pub(crate) fn symmetric_clip(magnitudes: &[f64], format: QFormat) -> Result<f64, CalibrateError> {
     let levels = format.n_levels() as f64;
     let greatest = magnitudes.iter().fold(0.0, |greatest: f64, &x| greatest.max(x));

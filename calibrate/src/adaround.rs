@@ -22,14 +22,15 @@ const LEAST_GAIN: f64 = 1e-12;
 
 /// Chooses for each weight of a k x n matrix the format's value below w / s or the one above.
 ///
-/// Meaning in reals: for each output channel, the q that make sum over the m inputs of (x . (s q - w))^2 small. Formula: with G = X^T X and
-/// e = s q - w the sum is e^T G e; from the nearest values, the flip of one weight that gains most is made while there is one, then
-/// of a pair of weights, until neither gains: the result is the best among all that differ in at most two weights. A value outside
-/// the range is clamped and has no choice. Ties: the weight, or pair, of the lowest number. X is the layer's m x k input as the
-/// quantized network sees it; weights of a network with a bias are rounded first and the bias corrected then.
+/// Meaning in reals: for each output channel, the q that make sum over the m inputs of (x . (s q - w))^2 small.
+/// Formula: with G = X^T X and e = s q - w the sum is e^T G e; from the nearest values, the flip of one weight that
+/// gains most is made while there is one, then of a pair of weights, until neither gains: the result is the best among
+/// all that differ in at most two weights. A value outside the range is clamped and has no choice. Ties: the weight, or
+/// pair, of the lowest number. X is the layer's m x k input as the quantized network sees it; weights of a network with
+/// a bias are rounded first and the bias corrected then.
 ///
-/// Source: Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", 2020, for the problem; there it is relaxed, here it
-/// is searched.
+/// Source: Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", 2020, for the problem; there
+/// it is relaxed, here it is searched.
 ///
 /// ```
 /// use calibrate::adaround;
@@ -101,19 +102,16 @@ struct Channel<'a> {
 impl<'a> Channel<'a> {
     fn new(gram: &'a [f64], weights: &[f32], scale: f64, q: Vec<i64>, format: QFormat) -> Self {
         let e: Vec<f64> = weights.iter().zip(&q).map(|(&w, &q)| scale * q as f64 - f64::from(w)).collect();
-        // The value on the weight's other side, if there is one.
+        // The value on the weight's other side; a weight beyond the range has none, as its end is the format's.
         let other = q.iter().zip(&e).map(|(&q, &e)| match e {
             _ if e > 0.0 => format.saturate(q - format.step()),
             _ if e < 0.0 => format.saturate(q + format.step()),
             _ => q,
         });
-        let other: Vec<i64> = other.collect();
+        let other = other.collect();
         let k = e.len();
         let dot = |i: usize| gram[i * k..(i + 1) * k].iter().zip(&e).map(|(g, e)| g * e).sum();
         let pull = (0..k).map(dot).collect();
-        // Beyond the range, the value next to the end is not on the weight's other side.
-        let beyond = |i: usize| (scale * (other[i] - q[i]) as f64 + e[i]).signum() == e[i].signum();
-        let other = (0..k).map(|i| if beyond(i) { q[i] } else { other[i] }).collect();
         Self { gram, scale, q, other, e, pull }
     }
 

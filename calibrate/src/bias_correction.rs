@@ -4,9 +4,10 @@ use crate::error::{check_length, check_matrix, check_values, CalibrateError};
 
 /// The bias that gives each output the float layer's mean over the inputs.
 ///
-/// Formula: b'_j = b_j - sum over i of E[x_i] (v_ij - w_ij), v the k x n weights that the quantized layer multiplies by (scale times
-/// integer), E the mean over the rows of the m x k inputs. It is exact for the layer's sums, before any ReLU. Source: Nagel et al.,
-/// "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.2, with means from data.
+/// Formula: b'_j = b_j - sum over i of mean_i (v_ij - w_ij), v the k x n weights that the quantized layer multiplies by
+/// (scale times integer), mean_i that of input i over the rows of the m x k inputs. It is exact for the layer's sums,
+/// before any ReLU. Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+/// 2019, section 4.2, with means from data.
 ///
 /// ```
 /// let corrected = calibrate::bias_correction(&[0.4], &[0.5], [1, 1], &[1.0, 3.0], &[0.0])?;

@@ -31,7 +31,8 @@ pub(crate) struct Moments {
 }
 
 impl Categorical {
-    /// The start: the logit of a level is -(w / s - level)^2 / (2 gap^2 spread^2), gap the mean distance of neighbouring levels.
+    /// The start: the logit of a level is -(w / s - level)^2 / (2 gap^2 spread^2), gap the mean distance of
+    /// neighbouring levels.
     pub(crate) fn new(
         weights: &[f32],
         n: usize,
@@ -60,7 +61,7 @@ impl Categorical {
                     .fold(0, |best, i| if distance(levels[i]) < distance(levels[best]) { i } else { best });
             let start = nearest.saturating_sub(support / 2).min(levels.len() - support);
             first.push(start);
-            logits.extend(levels[start..start + support].iter().map(|&l| -(distance(l) / width).powi(2) / 2.0));
+            logits.extend(levels[start..start + support].iter().map(|&l| distance(l) / width).map(|d| -d * d / 2.0));
         }
         let probabilities = softmax(&logits, support);
         Ok(Self { levels: levels.to_vec(), support, first, scales, logits, probabilities })
@@ -91,7 +92,8 @@ impl Categorical {
         Moments { mean, variance }
     }
 
-    /// Derivatives by logits of a loss with those derivatives by means and variances, plus `entropy` for each unit of entropy.
+    /// Derivatives by logits of a loss with those derivatives by means and variances, plus `entropy` for each unit of
+    /// entropy.
     ///
     /// With g_l = scale l d_mean + scale^2 (l^2 - 2 l E l) d_variance - entropy ln p_l: p_l (g_l - sum of p g).
     pub(crate) fn gradient(&self, d_mean: &[f64], d_variance: &[f64], entropy: f64) -> Vec<f64> {

@@ -4,8 +4,8 @@ use crate::kmeans::Centroids;
 use crate::range::normal;
 use golden::{Codebook, QFormat};
 
-/// The scale at which taking the nearest level has the least squared error; 1 if no scale is better than all zeros or there is
-/// nothing to fit.
+/// The scale at which taking the nearest level has the least squared error; 1 if no scale is better than all zeros or
+/// there is nothing to fit.
 pub(crate) fn best_scale(weights: &[f32], codebook: &Codebook) -> f32 {
     let levels = codebook.levels();
     let magnitude = weights.iter().fold(0.0_f64, |most, &w| most.max(f64::from(w).abs()));
@@ -49,9 +49,9 @@ fn fitted(weights: &[f32], codebook: &Codebook, scale: f32) -> (f64, f64, f64) {
 
 /// Centroids as integers of a format, ascending, and their scale.
 ///
-/// Loss: sum of count (centroid - scale level)^2. Compared are the scales at which the centroid of the greatest magnitude is m, for each m from a
-/// quarter of the format's greatest value up, at most 4096 of them, each before and after regression on its levels. Of equal losses the first,
-/// which has the finest levels, is taken.
+/// Loss: sum of count (centroid - scale level)^2. Compared are the scales at which the centroid of the greatest
+/// magnitude is m steps, m up to twice the format's greatest value in 512 to 8192 equal parts, each before and after
+/// regression on its levels. Of equal losses the first, with the finest levels, is taken.
 pub(crate) fn rounded_levels(fitted: &Centroids, format: QFormat) -> (Vec<i32>, f32) {
     let most = fitted.centroids.iter().fold(0.0_f64, |most, c| most.max(c.abs()));
     let round = |scale: f32| -> Vec<i64> {
@@ -59,14 +59,15 @@ pub(crate) fn rounded_levels(fitted: &Centroids, format: QFormat) -> (Vec<i32>, 
         fitted.centroids.iter().map(level).collect()
     };
     let loss = |levels: &[i64], scale: f32| -> f64 {
-        let each = fitted.centroids.iter().zip(&fitted.counts).zip(levels);
-        each.map(|((c, &count), &level)| count as f64 * (c - f64::from(scale) * level as f64).powi(2)).sum()
+        let each = fitted.centroids.iter().zip(levels).map(|(c, &level)| c - f64::from(scale) * level as f64);
+        each.zip(&fitted.counts).map(|(lost, &count)| count as f64 * lost * lost).sum()
     };
     let mut best = (f64::INFINITY, 1.0_f32);
     let max = format.max().max(1);
-    let stride = (max / 4096).max(1);
-    for m in (max / 4..=max).rev().step_by(stride as usize).filter(|&m| m > 0 && most > 0.0) {
-        let scale = normal((most / m as f64) as f32);
+    let parts = (16 * max).clamp(512, 8192);
+    for i in (1..=parts).rev().filter(|_| most > 0.0) {
+        let m = 2.0 * max as f64 * i as f64 / parts as f64;
+        let scale = normal((most / m) as f32);
         let levels = round(scale);
         let sums = fitted.centroids.iter().zip(&fitted.counts).zip(&levels);
         let (product, square) = sums.fold((0.0, 0.0), |(product, square), ((c, &count), &level)| {

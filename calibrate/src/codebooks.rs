@@ -2,12 +2,12 @@
 
 use crate::codebook_scale::{best_scale, rounded_levels};
 use crate::error::{check_matrix, CalibrateError};
-use crate::kmeans::kmeans;
+use crate::kmeans::{kmeans, Start};
 use crate::range::normal;
 use crate::weights::{columns, scale_of, Per};
 use golden::{Codebook, QFormat};
 
-/// Levels, scales, and which level stands for each weight: w is about scale levels[index].
+/// Levels, scales, and which level stands for each weight: w is about the scale times the level of its index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CodebookFit {
     pub codebook: Codebook,
@@ -30,30 +30,31 @@ impl CodebookFit {
     }
 }
 
-/// k-means, then centroids rounded to integers of the weight format at the scale that loses least; one scale for the tensor.
+/// k-means, then centroids rounded to integers of the weight format at the scale that loses least; one scale for the
+/// tensor.
 ///
-/// See [`kmeans`] and, for the rounding, the scales at which the centroid of the greatest magnitude is each integer from a quarter of the
-/// format's greatest up. Centroids that round to one integer are merged, so there may be fewer levels than asked for. Each weight takes
-/// the level nearest to w / scale.
+/// Deep Compression's codebooks have [`Start::Linear`]. Centroids that round to one integer are merged, so there may be
+/// fewer levels than asked for. Each weight takes the level nearest to w / scale. See [`kmeans`].
 pub fn fit_kmeans(
     weights: &[f32],
     [k, n]: [usize; 2],
     n_levels: usize,
+    start: Start,
     format: QFormat,
 ) -> Result<CodebookFit, CalibrateError> {
     check_matrix("weights", weights, k, n)?;
-    let fitted = kmeans(weights, n_levels)?;
+    let fitted = kmeans(weights, n_levels, start)?;
     let (levels, scale) = rounded_levels(&fitted, format);
     let codebook = Codebook::new(format, levels)?;
     Ok(nearest(weights, n, codebook, vec![scale]))
 }
 
-/// Any codebook of fixed levels, such as [`Codebook::powers_of_two`] or [`Codebook::additive_powers_of_two`], with the scale of least
-/// squared error, one for the tensor or for each column.
+/// Any codebook of fixed levels, such as [`Codebook::powers_of_two`] or [`Codebook::additive_powers_of_two`], with the
+/// scale of least squared error, one for the tensor or for each column.
 ///
-/// The scale is found by comparing 64 clips an octave, over eight octaves around the one at which the greatest magnitudes meet, then by
-/// regression on the chosen levels until that no longer helps. Each weight takes the nearest level. The codebook must not have more levels
-/// than the matrix elements.
+/// The scale is found by comparing 64 clips an octave, over eight octaves around the one at which the greatest
+/// magnitudes meet, then by regression on the chosen levels until that no longer helps. Each weight takes the nearest
+/// level. The codebook must not have more levels than the matrix elements.
 pub fn fit_levels(
     weights: &[f32],
     [k, n]: [usize; 2],
@@ -103,8 +104,8 @@ pub fn fit_ternary(weights: &[f32], [k, n]: [usize; 2], per: Per) -> Result<Code
 
 /// -1, 1: the sign, 0 counting as positive; the scale is the mean of abs(w), which has the least squared error.
 ///
-/// Corner case: weights that are all 0 have the least normal scale, as there is no level 0. Source: Rastegari et al., "XNOR-Net", 2016,
-/// section 3.1.
+/// Corner case: weights that are all 0 have the least normal scale, as there is no level 0. Source: Rastegari et al.,
+/// "XNOR-Net", 2016, section 3.1.
 pub fn fit_binary(weights: &[f32], [k, n]: [usize; 2], per: Per) -> Result<CodebookFit, CalibrateError> {
     check_matrix("weights", weights, k, n)?;
     let scale = |group: Vec<f32>| normal(mean(group.iter().map(|&w| f64::from(w).abs())) as f32);

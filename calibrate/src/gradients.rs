@@ -22,11 +22,12 @@ pub struct Gradients {
     pub layers: Vec<LayerGradients>,
 }
 
-/// The gradients of the mean softmax cross entropy, L = -1/m sum over rows of ln(softmax(z)_label), z the last layer's outputs.
+/// The gradients of the mean softmax cross entropy, L = -1/m sum over rows of ln(softmax(z)_label), z the last layer's
+/// outputs.
 ///
-/// Formula: dL/dz = (softmax(z) - one_hot(label)) / m; through a layer with derivative D of its sums (the outputs' where the output
-/// is positive or there is no ReLU, else 0): dL/dW = X^T D, dL/db = column sums of D, dL/dX = D W^T. At a sum of exactly 0 ReLU's derivative is
-/// taken as 0. Computed in f64, returned in f32.
+/// Formula: dL/dz = (softmax(z) - one_hot(label)) / m; through a layer with derivative D of its sums (the outputs'
+/// where the output is positive or there is no ReLU, else 0): dL/dW = X^T D, dL/db = column sums of D, dL/dX = D W^T.
+/// At a sum of exactly 0 ReLU's derivative is taken as 0. Computed in f64, returned in f32.
 pub fn gradients(layers: &[Linear], inputs: &[f32], labels: &[usize]) -> Result<Gradients, CalibrateError> {
     let all = outputs(layers, inputs)?;
     let (Some(logits), Some(last)) = (all.last(), layers.last()) else {

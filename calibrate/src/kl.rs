@@ -1,12 +1,13 @@
 //! The clip whose quantized histogram diverges least from the tensor's.
 //!
-//! Meaning: of a histogram of 2048 bins, a window is kept and requantized to the format's levels. P is the window with what
-//! lies outside added to its outermost bins; Q has, in each of the equal groups that stand for a level, the group's count spread evenly
-//! over the group's bins that are not empty in P. The window of the least KL(P || Q) = sum p ln(p / q) wins, and of equal ones the
-//! narrowest. Where a group is empty but for what was added, the bin counts as 10^-4 of an element in Q, or no far outlier would ever be cut.
+//! Meaning: of a histogram of 2048 bins, a window is kept and requantized to the format's levels. P is the window with
+//! what lies outside added to its outermost bins; Q has, in each of the equal groups that stand for a level, the
+//! group's count spread evenly over the group's bins that are not empty in P. The window of the least KL(P || Q) = sum
+//! p ln(p / q) wins, and of equal ones the narrowest. Where a group is empty but for what was added, the bin counts as
+//! 10^-4 of an element in Q, or no far outlier would ever be cut.
 //!
-//! Source: Migacz, "8-bit Inference with TensorRT", 2017, with any number of levels in place of 128. What empty bins count there is
-//! not said.
+//! Source: Migacz, "8-bit Inference with TensorRT", 2017, with any number of levels in place of 128. What empty bins
+//! count there is not said.
 
 use crate::error::CalibrateError;
 use crate::method::ends;
@@ -20,9 +21,9 @@ const EMPTY: f64 = 1e-4;
 
 /// The clip of magnitudes.
 ///
-/// The histogram covers 0..=max; windows begin at 0 and have i bins, i from the number of levels to 2048; the clip is (i + 0.5) bins wide,
-/// which for i = 2048 (nothing outside) is half a bin beyond the greatest. Levels: the format's distinct magnitudes, 2^(b-1) for
-/// signed and bipolar formats and 2^b for unsigned ones; at most 2048.
+/// The histogram covers 0..=max; windows begin at 0 and have i bins, i from the number of levels to 2048; the clip is
+/// (i + 0.5) bins wide, which for i = 2048 (nothing outside) is half a bin beyond the greatest. Levels: the format's
+/// distinct magnitudes, 2^(b-1) for signed and bipolar formats and 2^b for unsigned ones; at most 2048.
 pub(crate) fn symmetric_clip(magnitudes: &[f64], format: QFormat) -> Result<f64, CalibrateError> {
     let levels = check_levels(match format.kind() {
         Kind::Bipolar => format.n_levels() / 2,
@@ -36,8 +37,8 @@ pub(crate) fn symmetric_clip(magnitudes: &[f64], format: QFormat) -> Result<f64,
 
 /// The range of an affine quantizer.
 ///
-/// The histogram covers the values and 0. For each width the window is, among those that hold 0's bin, the one with the greatest
-/// count, and of equal ones the lowest; the range is the window's. Levels: the format's values, at most 2048.
+/// The histogram covers the values and 0. For each width the window is, among those that hold 0's bin, the one with the
+/// greatest count, and of equal ones the lowest; the range is the window's. Levels: the format's values, at most 2048.
 pub(crate) fn affine_range(values: &[f32], format: QFormat) -> Result<(f64, f64), CalibrateError> {
     let levels = check_levels(format.n_levels())?;
     let (low, high) = ends(values);
@@ -49,10 +50,7 @@ pub(crate) fn affine_range(values: &[f32], format: QFormat) -> Result<(f64, f64)
         divergence(&counts, first..first + len, levels)
     });
     let first = start(len);
-    let end = first + len;
-    // The last bin's end is the greatest value, without rounding.
-    let high = if end == N_BINS { high } else { low + end as f64 * width };
-    Ok((low + first as f64 * width, high))
+    Ok((low + first as f64 * width, low + (first + len) as f64 * width))
 }
 
 fn check_levels(levels: u64) -> Result<usize, CalibrateError> {

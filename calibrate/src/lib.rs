@@ -1,8 +1,8 @@
 //! Which parameters are good: scales, zero points, levels, roundings of weights. Golden says what values they give.
 //!
-//! Nothing here defines a value: what is chosen is judged by golden's quantizers and codebooks. No I/O, no threads. Everything is a
-//! function of its arguments, seeds among them; reals are f64, and functions such as exp and log are those of `libm`, so that
-//! every machine chooses the same bits.
+//! Nothing here defines a value: what is chosen is judged by golden's quantizers and codebooks. No I/O, no threads.
+//! Everything is a function of its arguments, seeds among them; reals are f64, and functions such as exp and log are
+//! those of `libm`, so that every machine chooses the same bits.
 
 pub mod aciq;
 mod adam;
@@ -26,6 +26,7 @@ pub mod optimal;
 mod percentile;
 pub mod probabilistic;
 pub mod range;
+mod sampled_sums;
 pub mod samples;
 pub mod weights;
 
@@ -36,7 +37,7 @@ pub use codebooks::{fit_binary, fit_kmeans, fit_levels, fit_ternary, CodebookFit
 pub use density::Density;
 pub use error::CalibrateError;
 pub use gradients::{gradients, Gradients, LayerGradients};
-pub use kmeans::{kmeans, Centroids};
+pub use kmeans::{kmeans, Centroids, Start};
 pub use measure::{clipped_share, mse, sqnr_db};
 pub use method::{choose, Method, Symmetry};
 pub use network::{accuracy, outputs, Linear};

@@ -20,8 +20,8 @@ pub(crate) fn difference(values: &[f32], others: &[f32]) -> f64 {
     values.iter().zip(others).map(|(&x, &y)| f64::from(x) - f64::from(y)).map(|error| error * error).sum()
 }
 
-/// Signal to quantization noise: 10 log10(sum x^2 / sum (x - dequantize(quantize(x)))^2). Infinite if nothing is lost; values
-/// that are all 0 are refused.
+/// Signal to quantization noise: 10 log10(sum x^2 / sum (x - dequantize(quantize(x)))^2). Infinite if nothing is lost;
+/// values that are all 0 are refused.
 pub fn sqnr_db(quantizer: &Quantizer, values: &[f32], shape: &[usize]) -> Result<f64, CalibrateError> {
     let noise = squared_error(quantizer, values, shape)?;
     let signal: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
@@ -31,7 +31,8 @@ pub fn sqnr_db(quantizer: &Quantizer, values: &[f32], shape: &[usize]) -> Result
     Ok(decibels(signal / noise))
 }
 
-/// The share of values that lie more than half a step beyond the ends of the format's range: no rounding to nearest brings them back.
+/// The share of values that lie more than half a step beyond the ends of the format's range: no rounding to nearest
+/// brings them back.
 pub fn clipped_share(quantizer: &Quantizer, values: &[f32], shape: &[usize]) -> Result<f64, CalibrateError> {
     check_values("values", values)?;
     let format = quantizer.parts().format;

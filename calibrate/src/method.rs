@@ -18,8 +18,8 @@ use golden::{Kind, QFormat};
 pub enum Method {
     /// The whole range.
     MinMax,
-    /// Symmetric: the p-th percentile of magnitudes; affine: from percentile 100 - p to percentile p. p is in (0, 100], for
-    /// affine ranges in (50, 100]. Between two elements it is interpolated linearly.
+    /// Symmetric: the p-th percentile of magnitudes; affine: from percentile 100 - p to percentile p. p is in (0, 100],
+    /// for affine ranges in (50, 100]. Between two elements it is interpolated linearly.
     Percentile(f64),
     /// The clip whose quantized histogram diverges least from the tensor's, see [`crate::kl`].
     Kl,
@@ -53,8 +53,8 @@ pub enum Symmetry {
 /// The scale and zero point for a tensor, or for one group of its elements.
 ///
 /// Methods choose a range (MSE the parameters themselves) and [`symmetric_choice`] or [`affine_choice`] brings it to
-/// parameters. With [`Grid::PowersOfTwo`] a range's scale is rounded up to a power of two, so that it covers no less; MSE compares the
-/// exponents themselves. An unsigned format with zero point 0 sees negative values as 0.
+/// parameters. With [`Grid::PowersOfTwo`] a range's scale is rounded up to a power of two, so that it covers no less;
+/// MSE compares the exponents themselves. An unsigned format with zero point 0 sees negative values as 0.
 ///
 /// ```
 /// use calibrate::{choose, Choice, Grid, Method, Symmetry};

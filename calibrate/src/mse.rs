@@ -7,8 +7,8 @@ use crate::range::{affine_choice, exponent_above, greatest, normal, power_of_two
 use crate::range::{Choice, Grid};
 use golden::{Kind, QFormat};
 
-/// Clips are compared in so many parts of the greatest magnitude, and up to twice as far: beyond it lies the best scale of some
-/// data that have a grid of their own.
+/// Clips are compared in so many parts of the greatest magnitude, and up to twice as far: beyond it lies the best scale
+/// of some data that have a grid of their own.
 const PARTS: u32 = 128;
 /// Above so many values, candidates of the coarse search are compared on every second, third, .. value.
 const COARSE_VALUES: usize = 1 << 16;
@@ -42,8 +42,8 @@ impl<'a> Search<'a> {
         Ok(better)
     }
 
-    /// The scale that is best for the integers that the best choice gives, sum x d / sum d^2 with d = q - zero_point; repeated
-    /// while it helps.
+    /// The scale that is best for the integers that the best choice gives, sum x d / sum d^2 with d = q - zero_point;
+    /// repeated while it helps.
     fn polish(&mut self) -> Result<(), CalibrateError> {
         for _ in 0..32 {
             let zero_point = self.best.zero_point;
@@ -75,10 +75,11 @@ fn thinned(values: &[f32]) -> Vec<f32> {
 
 /// argmin over the scale of sum (x - dequantize(quantize(x)))^2, zero point 0.
 ///
-/// 256 clips i / 128 max abs(x) are compared, then those around the best one at an eighth of that distance and at distances halved nine
-/// times, then the scale is the regression of the values on their integers until that no longer helps. On the grid of powers of two: the exponents from two above the one
-/// that covers all values to 24 below. Of equal errors the first found stays; all zeros have the scale 1. f32 decides: the
-/// compared quantizers have the scales that are returned.
+/// 256 clips i / 128 max abs(x) are compared, then those around the best one at an eighth of that distance and at
+/// distances halved nine times, then the scale is the regression of the values on their integers until that no longer
+/// helps. On the grid of powers of two: the exponents from two above the one that covers all values to 24 below. Of
+/// equal errors the first found stays; all zeros have the scale 1. f32 decides: the compared quantizers have the scales
+/// that are returned.
 pub(crate) fn symmetric(values: &[f32], format: QFormat, grid: Grid) -> Result<Choice, CalibrateError> {
     let (low, high) = ends(values);
     let most = if format.kind() == Kind::Unsigned { high } else { high.max(-low) };
@@ -128,9 +129,11 @@ pub(crate) fn symmetric(values: &[f32], format: QFormat, grid: Grid) -> Result<C
 
 /// argmin over scale and zero point of sum (x - dequantize(quantize(x)))^2.
 ///
-/// From the whole range, the low end is compared at 64 places between the least value and 0 with the high end fixed, then the high
-/// end likewise, in turn until neither helps; then ends around them at distances halved eight times, then the scale is polished as in
-/// [`symmetric`]. On the grid of powers of two each of the exponents is tried with 65 low ends. The ends never pass the data's and 0.
+/// From the whole range, the low end is compared at 64 places between the least value and 0 with the high end fixed,
+/// then the high end likewise, in turn until neither helps; then ends around them at distances halved eight times; the
+/// symmetric choice is taken if it is better; then the scale is polished as in [`symmetric`]. So the error is at most
+/// the symmetric choice's and that of the whole range. On the grid of powers of two each of the exponents is tried with
+/// 65 low ends. The ends never pass the data's and 0.
 pub(crate) fn affine(values: &[f32], format: QFormat, grid: Grid) -> Result<Choice, CalibrateError> {
     let (least, most) = ends(values);
     let start = affine_choice(least, most, format, grid);
@@ -159,21 +162,22 @@ pub(crate) fn affine(values: &[f32], format: QFormat, grid: Grid) -> Result<Choi
     }
     let mut search = Search::new(&coarse, format, start)?;
     let mut range = (least, most);
+    let choice = |(low, high)| affine_choice(low, high, format, grid);
     for _ in 0..8 {
-        let mut better = false;
+        let before = range;
         for i in (0..=PARTS / 2).rev() {
             let candidate = (least * f64::from(i) / parts, range.1);
-            if candidate != (0.0, 0.0) && search.offer(affine_choice(candidate.0, candidate.1, format, grid))? {
-                (range, better) = (candidate, true);
+            if candidate != (0.0, 0.0) && search.offer(choice(candidate))? {
+                range = candidate;
             }
         }
         for i in (0..=PARTS / 2).rev() {
             let candidate = (range.0, most * f64::from(i) / parts);
-            if candidate != (0.0, 0.0) && search.offer(affine_choice(candidate.0, candidate.1, format, grid))? {
-                (range, better) = (candidate, true);
+            if candidate != (0.0, 0.0) && search.offer(choice(candidate))? {
+                range = candidate;
             }
         }
-        if !better {
+        if range == before {
             break;
         }
     }
@@ -181,16 +185,14 @@ pub(crate) fn affine(values: &[f32], format: QFormat, grid: Grid) -> Result<Choi
     search.offer(start)?;
     for halvings in 1..=8 {
         let distance = (most - least) / parts / f64::from(1 << halvings);
-        let (low, high) = range;
-        for (low, high) in
-            [(low - distance, high), (low + distance, high), (low, high - distance), (low, high + distance)]
-        {
-            let candidate = (low.clamp(least, 0.0), high.clamp(0.0, most));
-            if candidate.0 < candidate.1 && search.offer(affine_choice(candidate.0, candidate.1, format, grid))? {
+        for (low, high) in [(-distance, 0.0), (distance, 0.0), (0.0, -distance), (0.0, distance)] {
+            let candidate = ((range.0 + low).clamp(least, 0.0), (range.1 + high).clamp(0.0, most));
+            if candidate.0 < candidate.1 && search.offer(choice(candidate))? {
                 range = candidate;
             }
         }
     }
+    search.offer(symmetric(values, format, grid)?)?;
     search.polish()?;
     Ok(search.best)
 }

@@ -36,11 +36,13 @@ impl OptimalLevels {
     }
 }
 
-/// The scale of least mean squared error of a quantizer with zero point 0: x = scale q, q the nearest value of the format.
+/// The scale of least mean squared error of a quantizer with zero point 0: x = scale q, q the nearest value of the
+/// format.
 ///
-/// Formula: argmin over s of sum over q of int (x - s q)^2 p(x) dx, each from s (q - step / 2) to s (q + step / 2), the ends to infinity.
-/// The best of 400 scales a constant ratio apart is refined by golden-section search to 1e-12 of itself. The midrise uniform
-/// quantizer of b bits and step d is the bipolar format of b bits at scale d / 2. Formats of 1..=10 bits.
+/// Formula: argmin over s of sum over q of int (x - s q)^2 p(x) dx, each from s (q - step / 2) to s (q + step / 2), the
+/// ends to infinity. The best of 400 scales a constant ratio apart is refined by golden-section search to 1e-12 of
+/// itself. The midrise uniform quantizer of b bits and step d is the bipolar format of b bits at scale d / 2. Formats
+/// of 1..=10 bits.
 ///
 /// Source: Max, "Quantizing for Minimum Distortion", IRE Transactions on Information Theory IT-6, 1960.
 ///
@@ -101,10 +103,11 @@ fn golden_section(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
     0.5 * (low + high)
 }
 
-/// The 2^bits levels of least mean squared error, any reals: the optimum of scalar quantizers with so many levels. 1..=10 bits.
+/// The 2^bits levels of least mean squared error, any reals: the optimum of scalar quantizers with so many levels.
+/// 1..=10 bits.
 ///
-/// Formula: each level is the mean of its interval, each border the middle of its two levels. The three densities fall from 0
-/// outwards in a way (their logarithms are concave) that leaves one solution.
+/// Formula: each level is the mean of its interval, each border the middle of its two levels. The three densities fall
+/// from 0 outwards in a way (their logarithms are concave) that leaves one solution.
 ///
 /// Sources: Lloyd, "Least Squares Quantization in PCM", 1957; Max, 1960. One solution: Fleischer, 1964.
 pub fn optimal_levels(density: Density, bits: u32) -> Result<OptimalLevels, CalibrateError> {

@@ -4,9 +4,9 @@ use crate::error::CalibrateError;
 
 /// The p-th percentile.
 ///
-/// Formula: with the n values in ascending order, numbered from 0, and r = p / 100 (n - 1), f = floor(r): x_f + (x_{f+1} - x_f) (r - f).
-/// p is in (0, 100]; 100 gives the greatest value exactly. Source: Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996,
-/// definition 7.
+/// Formula: with the n values in ascending order, numbered from 0, and r = p / 100 (n - 1), f = floor(r): x_f +
+/// (x_{f+1} - x_f) (r - f). p is in (0, 100]; 100 gives the greatest value exactly. Source: Hyndman and Fan, "Sample
+/// Quantiles in Statistical Packages", 1996, definition 7.
 pub(crate) fn percentile(mut values: Vec<f64>, p: f64) -> Result<f64, CalibrateError> {
     // Written so that NaN is refused too.
     if !(p > 0.0 && p <= 100.0) {

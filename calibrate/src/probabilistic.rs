@@ -1,19 +1,21 @@
 //! Quantization as inference: each weight has a distribution over the levels, which is learnt until it has decided.
 //!
-//! The weights of a network are independent, each with a categorical distribution over its levels; the logits are the parameters. A
-//! layer's sum is then nearly Gaussian, with mean X E[W] + b and variance X^2 Var[W]; a seeded sample of the sum (not of the weights)
-//! goes on to the next layer. Minimized is the expected cross entropy between the target and the network's softmax, plus a factor times
-//! the mean entropy of the weights, by Adam. The factor rises from 0 linearly over the rounds, so the distributions are free at first and
-//! sharp at the end. The mode, each weight's likeliest level, is deployed.
+//! The weights of a network are independent, each with a categorical distribution over its levels; the logits are the
+//! parameters. A layer's sum is then nearly Gaussian, with mean X M + b and variance X^2 V (M and V those of the
+//! weights); a seeded sample of the sum (not of the weights) goes on to the next layer. Minimized is the expected cross
+//! entropy between the target and the network's softmax, plus a factor times the mean entropy of the weights, by Adam.
+//! The factor rises from 0 linearly over the rounds, so the distributions are free at first and sharp at the end. The
+//! mode, each weight's likeliest level, is deployed.
 //!
-//! Sources: Shayer, Levi and Fetaya, "Learning Discrete Weights Using the Local Reparameterization Trick", 2018, for the method; Kingma,
-//! Salimans and Welling, 2015, for sampling sums.
+//! Sources: Shayer, Levi and Fetaya, "Learning Discrete Weights Using the Local Reparameterization Trick", 2018, for
+//! the method; Kingma, Salimans and Welling, 2015, for sampling sums.
 
 use crate::adam::Adam;
-use crate::categorical::{Categorical, Moments};
+use crate::categorical::Categorical;
 use crate::error::{check_length, CalibrateError};
-use crate::matrix::{left_transposed, product, right_transposed, to_f64};
-use crate::network::{check_labels, check_network, outputs, rectify, softmax, Linear};
+use crate::matrix::to_f64;
+use crate::network::{check_labels, check_network, outputs, softmax, Linear};
+use crate::sampled_sums::step;
 use crate::samples::SplitMix64;
 
 /// What the quantized network is to reproduce.
@@ -28,13 +30,18 @@ pub enum Target<'a> {
 /// The levels and scales of one layer: a weight is scale times level.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerLevels<'a> {
-    /// Ascending: a format's values or a codebook's levels. Up to 16, every weight may take each; of more, the three around its nearest.
+    /// Ascending: a format's values or a codebook's levels. Up to 16, every weight may take each; of more, the three
+    /// around its nearest.
     pub levels: &'a [i32],
     /// One, or one for each column.
     pub scales: &'a [f32],
 }
 
 /// How the distributions are learnt.
+///
+/// For the digits network (2368 weights of 2 bits, 256 images) 200 rounds of batches of 32 with rate 0.05, spread 0.5
+/// and entropy 1 do; rates and entropies a few times as great or small do as well. A spread of 1 starts too far from
+/// the float weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Learning {
     /// Passes over the inputs.
@@ -62,7 +69,10 @@ pub struct Learnt {
     pub entropy_bits: [f64; 2],
 }
 
-/// Learns which level each weight takes. Biases stay.
+/// Learns which level each weight takes; biases and scales stay.
+///
+/// The sums of a layer are sampled as mean + sqrt(variance + 1e-8) times a Gaussian number; the loss of a round is its
+/// rows' mean. Ties of a mode go to the lower level. Codebooks that are larger than a layer are refused.
 pub fn learn_levels(
     layers: &[Linear],
     levels: &[LayerLevels],
@@ -141,70 +151,4 @@ fn check_learning(learning: Learning) -> Result<(), CalibrateError> {
 
 fn gather(values: &[f64], rows: &[usize], cols: usize) -> Vec<f64> {
     rows.iter().flat_map(|&row| values[row * cols..(row + 1) * cols].iter().copied()).collect()
-}
-
-/// What a layer did with a batch.
-struct Trace {
-    moments: Moments,
-    inputs: Vec<f64>,
-    /// Of the sums.
-    deviations: Vec<f64>,
-    noise: Vec<f64>,
-    outputs: Vec<f64>,
-}
-
-/// The loss summed over the rows, and the derivatives of (its mean + factor times the entropy) by logits.
-fn step(
-    layers: &[Linear],
-    weights: &[Categorical],
-    mut x: Vec<f64>,
-    target: &[f64],
-    factor: f64,
-    random: &mut SplitMix64,
-) -> (f64, Vec<Vec<f64>>) {
-    let rows = x.len() / layers[0].k;
-    let mut traces = Vec::with_capacity(layers.len());
-    for (layer, weight) in layers.iter().zip(weights) {
-        let trace = forward(layer, weight.moments(), x, random);
-        x = trace.outputs.clone();
-        traces.push(trace);
-    }
-    let n = layers[layers.len() - 1].n;
-    let p = softmax(&x, n);
-    let loss = -p.iter().zip(target).filter(|(_, &y)| y > 0.0).map(|(&p, y)| y * libm::log(p.max(1e-300))).sum::<f64>();
-    let mut back: Vec<f64> = p.iter().zip(target).map(|(p, y)| (p - y) / rows as f64).collect();
-    let mut gradients = Vec::with_capacity(layers.len());
-    for ((layer, weight), trace) in layers.iter().zip(weights).zip(&traces).rev() {
-        if layer.relu {
-            back.iter_mut().zip(&trace.outputs).filter(|(_, &y)| y <= 0.0).for_each(|(d, _)| *d = 0.0);
-        }
-        // A sum is mean + deviation noise, and the deviation's derivative by the variance 1 / (2 deviation).
-        let by_variance = back.iter().zip(&trace.noise).zip(&trace.deviations);
-        let by_variance: Vec<f64> = by_variance.map(|((d, e), s)| d * e / (2.0 * s)).collect();
-        let squares: Vec<f64> = trace.inputs.iter().map(|x| x * x).collect();
-        let d_mean = left_transposed(&trace.inputs, &back, layer.k, layer.n);
-        let d_variance = left_transposed(&squares, &by_variance, layer.k, layer.n);
-        gradients.push(weight.gradient(&d_mean, &d_variance, factor));
-        back = right_transposed(&back, &trace.moments.mean, layer.n);
-        let through = right_transposed(&by_variance, &trace.moments.variance, layer.n);
-        back.iter_mut().zip(through).zip(&trace.inputs).for_each(|((d, v), x)| *d += 2.0 * x * v);
-    }
-    gradients.reverse();
-    (loss, gradients)
-}
-
-fn forward(layer: &Linear, moments: Moments, inputs: Vec<f64>, random: &mut SplitMix64) -> Trace {
-    let squares: Vec<f64> = inputs.iter().map(|x| x * x).collect();
-    let mut outputs = product(&inputs, &moments.mean, layer.k, layer.n);
-    let variances = product(&squares, &moments.variance, layer.k, layer.n);
-    // Away from 0, or a sharp distribution's derivative would be infinite.
-    let deviations: Vec<f64> = variances.into_iter().map(|v| (v + 1e-8).sqrt()).collect();
-    let noise: Vec<f64> = deviations.iter().map(|_| random.gauss()).collect();
-    for (at, sum) in outputs.iter_mut().enumerate() {
-        *sum += f64::from(layer.bias[at % layer.n]) + deviations[at] * noise[at];
-    }
-    if layer.relu {
-        rectify(&mut outputs);
-    }
-    Trace { moments, inputs, deviations, noise, outputs }
 }

@@ -28,8 +28,9 @@ impl Choice {
 
 /// The scale at which `clip` is the format's greatest value; zero point 0.
 ///
-/// Formula: scale = clip / max in f32, max the format's (1 for signed formats of one bit, which are -1 and 0). On the grid of powers
-/// of two the least that is not below clip / max. Corner cases: a clip of 0 has the scale 1; scales are kept normal.
+/// Formula: scale = clip / max in f32, max the format's (1 for signed formats of one bit, which are -1 and 0). On the
+/// grid of powers of two the least that is not below clip / max. Corner cases: a clip of 0 has the scale 1; scales are
+/// kept normal.
 ///
 /// ```
 /// use calibrate::{symmetric_choice, Choice, Grid};
@@ -50,10 +51,10 @@ pub fn symmetric_choice(clip: f64, format: QFormat, grid: Grid) -> Choice {
 
 /// The parameters that cover `low..=high` and 0.
 ///
-/// Meaning in reals: the least scale at which every value of the range is within half a step of one of the format's (with a
-/// grid of powers of two, about the least). Formula, with low <= 0 <= high: scale = (high - low) / (max - min), on the grid rounded up to
-/// a power of two; zero_point = clamp(RNE(min - low / scale)), RNE rounding ties to even. Corner cases: an empty range has the
-/// scale 1; scales are kept normal.
+/// Meaning in reals: the least scale at which every value of the range is within half a step of one of the format's
+/// (with a grid of powers of two, about the least). Formula, with low <= 0 <= high: scale = (high - low) / (max - min),
+/// on the grid rounded up to a power of two; zero_point = clamp(RNE(min - low / scale)), RNE rounding ties to even.
+/// Corner cases: an empty range has the scale 1; scales are kept normal.
 ///
 /// Source: ONNX operator DynamicQuantizeLinear, with any format in place of uint8.
 ///

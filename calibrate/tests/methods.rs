@@ -37,7 +37,8 @@ fn error_of(values: &[f32], format: QFormat, choice: Choice) -> f64 {
     mse(&choice.quantizer(format).expect("a scale"), values, &[values.len()]).expect("finite values")
 }
 
-/// Worked by hand: (3 - -1) / 255 and 1 / (4 / 255) = 63.75; the scale at which the greatest magnitude is the greatest value.
+/// Worked by hand: (3 - -1) / 255 and 1 / (4 / 255) = 63.75; the scale at which the greatest magnitude is the greatest
+/// value.
 #[test]
 fn min_max_covers_the_range() {
     let values = [-1.0, 0.5, 3.0];
@@ -47,6 +48,12 @@ fn min_max_covers_the_range() {
     assert_eq!(symmetric(&values, int(8), Method::MinMax), Choice { scale: 3.0 / 127.0, zero_point: 0 });
     assert_eq!(symmetric(&values, uint(8), Method::MinMax), Choice { scale: 3.0 / 255.0, zero_point: 0 });
     assert_eq!(symmetric(&values, QFormat::TERNARY, Method::MinMax), Choice { scale: 3.0, zero_point: 0 });
+    // An unsigned format sees what is negative as 0.
+    let negative = [-5.0, 3.0];
+    assert_eq!(symmetric(&negative, uint(8), Method::MinMax), Choice { scale: 3.0 / 255.0, zero_point: 0 });
+    assert_eq!(symmetric(&[-5.0], uint(8), Method::MinMax), Choice { scale: 1.0, zero_point: 0 });
+    // One signed bit is -1 and 0.
+    assert_eq!(symmetric(&values, int(1), Method::MinMax), Choice { scale: 3.0, zero_point: 0 });
     let bipolar = QFormat::new(Kind::Bipolar, 2, Range::Full).expect("it exists");
     assert_eq!(symmetric(&values, bipolar, Method::MinMax), Choice { scale: 1.0, zero_point: 0 });
     // 4 / 255 is just above 2^-6 and 3 / 127 between 2^-6 and 2^-5.
@@ -80,10 +87,20 @@ fn data_without_a_range() {
         error.to_string(),
         "aciq cannot work: every element is 1.5, and it needs values that differ from their mean"
     );
-    // The extremes keep normal scales.
-    for x in [f32::from_bits(1), f32::MAX] {
-        let choice = affine(&[-x, x], uint(8), Method::MinMax);
-        assert!(choice.scale.is_normal(), "{x:e}: {choice:?}");
+}
+
+#[test]
+fn extremes_keep_normal_scales() {
+    for x in [f32::from_bits(1), f32::MIN_POSITIVE, f32::MAX] {
+        for method in METHODS {
+            for symmetry in [Symmetry::Symmetric, Symmetry::Affine] {
+                for grid in [Grid::Any, Grid::PowersOfTwo] {
+                    let choice = pick(&[-x, x / 2.0, x], int(8), method, symmetry, grid);
+                    assert!(choice.scale.is_normal(), "{method:?} {symmetry:?} {x:e}: {choice:?}");
+                    assert!(int(8).contains(choice.zero_point), "{method:?} {symmetry:?} {x:e}: {choice:?}");
+                }
+            }
+        }
     }
 }
 
@@ -140,7 +157,8 @@ fn aciq_clips_are_the_rederived_ones() {
     }
 }
 
-/// On samples the clip is the closed one times the sample's deviation or mean magnitude, so the right density was found.
+/// On samples the clip is the closed one times the sample's deviation or mean magnitude, so the right density was
+/// found.
 #[test]
 fn aciq_tells_gauss_from_laplace() {
     let clips = [(Density::Gauss, 2.56), (Density::Laplace, 5.03 * std::f64::consts::FRAC_1_SQRT_2)];
@@ -161,6 +179,14 @@ fn aciq_tells_gauss_from_laplace() {
     }
 }
 
+/// A uniform density ends at sqrt(3) deviations, within the clip of 8 bits: nothing beyond the values is covered.
+#[test]
+fn aciq_never_covers_more_than_the_values() {
+    let values = samples(Density::Uniform, 4, 5000);
+    assert_eq!(affine(&values, int(8), Method::Aciq), affine(&values, int(8), Method::MinMax));
+    assert_eq!(symmetric(&values, int(8), Method::Aciq), symmetric(&values, int(8), Method::MinMax));
+}
+
 /// A far outlier among values that need no fine steps is cut; evenly spread values are not.
 #[test]
 fn kl_cuts_outliers_only() {
@@ -176,36 +202,69 @@ fn kl_cuts_outliers_only() {
     assert!((-5.5..-2.5).contains(&low) && (2.5..20.0).contains(&high), "{low} {high}");
 }
 
-/// Four bins' worth of a tiny case by hand is too small for 2048 bins, so: every candidate's divergence again, written from its
-/// definition with a map from bins to probabilities, over values that fill few bins.
+/// KL(P || Q) of a window of a histogram, written from its definition with whole distributions.
+fn divergence(bins: &[f64], window: std::ops::Range<usize>, levels: usize) -> f64 {
+    let n = window.len();
+    let mut p = bins[window.clone()].to_vec();
+    p[0] += bins[..window.start].iter().sum::<f64>();
+    p[n - 1] += bins[window.end..].iter().sum::<f64>();
+    let mut q = vec![0.0; n];
+    for level in 0..levels {
+        let group = level * n / levels..(level + 1) * n / levels;
+        let filled = group.clone().filter(|&at| p[at] > 0.0).count() as f64;
+        let count: f64 = bins[window.start + group.start..window.start + group.end].iter().sum();
+        group.filter(|&at| p[at] > 0.0).for_each(|at| q[at] = count / filled);
+    }
+    let (all, kept) = (p.iter().sum::<f64>(), q.iter().sum::<f64>());
+    let term = |(p, q): (&f64, &f64)| if *p == 0.0 { 0.0 } else { p / all * (p / all / (q.max(1e-4) / kept)).ln() };
+    p.iter().zip(&q).map(term).sum()
+}
+
+/// The first window of the least divergence.
+fn argmin(windows: impl Iterator<Item = (f64, std::ops::Range<usize>)>) -> std::ops::Range<usize> {
+    windows.fold((f64::INFINITY, 0..0), |best, next| if next.0 < best.0 - 1e-12 { next } else { best }).1
+}
+
+fn histogram(values: &[f32], low: f64, width: f64) -> Vec<f64> {
+    let mut bins = vec![0.0; 2048];
+    values.iter().for_each(|&x| bins[(((f64::from(x) - low) / width) as usize).min(2047)] += 1.0);
+    bins
+}
+
 #[test]
 fn kl_is_the_argmin_of_its_definition() {
     let values = samples(Density::Laplace, 11, 3000);
-    let greatest = values.iter().fold(0.0_f64, |most, &x| most.max(f64::from(x).abs()));
-    let width = greatest / 2048.0;
-    let mut bins = vec![0.0; 2048];
-    values.iter().for_each(|&x| bins[((f64::from(x).abs() / width) as usize).min(2047)] += 1.0);
-    let mut best = (f64::INFINITY, 0);
-    for i in 8..=2048 {
-        let mut p = bins[..i].to_vec();
-        p[i - 1] += bins[i..].iter().sum::<f64>();
-        let mut q = vec![0.0; i];
-        for level in 0..8 {
-            let group = level * i / 8..(level + 1) * i / 8;
-            let filled = group.clone().filter(|&at| p[at] > 0.0).count() as f64;
-            let count: f64 = bins[group.clone()].iter().sum();
-            group.filter(|&at| p[at] > 0.0).for_each(|at| q[at] = count / filled);
-        }
-        let (all, kept) = (p.iter().sum::<f64>(), q.iter().sum::<f64>());
-        let term =
-            |(p, q): (&f64, &f64)| if *p == 0.0 { 0.0 } else { p / all * ((p / all) / (q.max(1e-4) / kept)).ln() };
-        let divergence: f64 = p.iter().zip(&q).map(term).sum();
-        if divergence < best.0 - 1e-12 {
-            best = (divergence, i);
-        }
+    let magnitudes: Vec<f32> = values.iter().map(|x| x.abs()).collect();
+    let width = magnitudes.iter().fold(0.0_f64, |most, &x| most.max(x.into())) / 2048.0;
+    let bins = histogram(&magnitudes, 0.0, width);
+    let window = argmin((8..=2048).map(|n| (divergence(&bins, 0..n, 8), 0..n)));
+    let expected = ((window.end as f64 + 0.5) * width) as f32 / 7.0;
+    assert_eq!(symmetric(&values, narrow(4), Method::Kl).scale, expected, "{window:?}");
+}
+
+/// Of each width the fullest window that holds 0; most values lie far from 0, so fuller ones do not.
+#[test]
+fn kl_of_an_affine_range_is_the_argmin_of_its_definition() {
+    for shift in [0.0, 1.5, -4.0] {
+        let values: Vec<f32> = samples(Density::Laplace, 12, 3000).iter().map(|x| x + shift).collect();
+        let low = values.iter().fold(0.0_f64, |least, &x| least.min(x.into()));
+        let high = values.iter().fold(0.0_f64, |most, &x| most.max(x.into()));
+        let width = (high - low) / 2048.0;
+        let bins = histogram(&values, low, width);
+        let zero = (-low / width) as usize;
+        let fullest = |n: usize| {
+            let held = (0..=2048 - n).filter(|&start| start <= zero.min(2047) && zero.min(2047) < start + n);
+            let count = |start: usize| bins[start..start + n].iter().sum::<f64>();
+            held.fold((-1.0, 0), |best, start| if count(start) > best.0 { (count(start), start) } else { best }).1
+        };
+        let windows = (8..=2048).map(|n| (fullest(n), n)).map(|(start, n)| start..start + n);
+        let window = argmin(windows.map(|window| (divergence(&bins, window.clone(), 8), window)));
+        let (from, to) = (low + window.start as f64 * width, low + window.end as f64 * width);
+        let scale = ((to.max(0.0) - from.min(0.0)) / 7.0) as f32;
+        let given = affine(&values, uint(3), Method::Kl);
+        assert!((given.scale / scale - 1.0).abs() < 1e-6, "{given:?}, {window:?} gives {scale}");
+        assert_eq!(given.zero_point, (-from.min(0.0) / f64::from(scale)).round() as i64, "{window:?}");
     }
-    let expected = ((best.1 as f64 + 0.5) * width) as f32 / 7.0;
-    assert_eq!(symmetric(&values, narrow(4), Method::Kl).scale, expected, "{best:?}");
 }
 
 /// No scale of a dense scan has a clearly smaller error.
@@ -222,6 +281,20 @@ fn mse_is_the_best_of_a_dense_scan() {
                 let scanned = error_of(&values, format, Choice { scale, zero_point: 0 });
                 assert!(error <= scanned * 1.002, "{density:?} {format}: {error} at {choice:?}, {scanned} at {scale}");
             }
+        }
+    }
+}
+
+/// Values that are integers times a scale lose no more than what f32 rounds, although no end of the range is a round clip.
+#[test]
+fn mse_finds_the_scale_of_data_that_have_one() {
+    for unit in [0.0371_f32, 1.0, 12.7] {
+        let values = [-5.0, 3.0, 2.0, 1.0, 4.0, -1.0, -2.0].map(|q| q * unit);
+        for symmetry in [Symmetry::Symmetric, Symmetry::Affine] {
+            let choice = pick(&values, int(4), Method::Mse, symmetry, Grid::Any);
+            let quantizer = choice.quantizer(int(4)).expect("a scale");
+            let given = sqnr_db(&quantizer, &values, &[values.len()]).expect("finite");
+            assert!(given > 138.0, "{unit} {symmetry:?}: {given} dB, {choice:?}");
         }
     }
 }
@@ -319,7 +392,7 @@ proptest! {
         let scaled: Vec<f32> = values.iter().map(|x| x * factor).collect();
         for method in METHODS {
             for symmetry in [Symmetry::Symmetric, Symmetry::Affine] {
-                let (a, b) = (pick(&values, int(4), method, symmetry, Grid::Any), pick(&scaled, int(4), method, symmetry, Grid::Any));
+                let [a, b] = [&values, &scaled].map(|values| pick(values, int(4), method, symmetry, Grid::Any));
                 prop_assert!((b.scale / (a.scale * factor) - 1.0).abs() < 1e-6, "{method:?} {symmetry:?}: {a:?} {b:?}");
                 prop_assert_eq!(a.zero_point, b.zero_point);
             }

@@ -1,7 +1,9 @@
-//! The optima against a table that others recomputed to convergence, and golden's quantizer against the optima on samples.
+//! The optima against a table that others recomputed to convergence, and golden's quantizer against the optima on
+//! samples.
 //!
-//! The table's densities have deviation 1. Its levels were computed apart from this code (sum of interval integrals, numpy); the classical
-//! source is J. Max, "Quantizing for Minimum Distortion", 1960, whose printed values it agrees with but for the last digits.
+//! The table's densities have deviation 1. Its levels were computed apart from this code (sum of interval integrals,
+//! numpy); the classical source is J. Max, "Quantizing for Minimum Distortion", 1960, whose printed values it agrees
+//! with but for the last digits.
 
 use calibrate::{levels_mse, optimal_levels, optimal_scale, samples, sqnr_db, CalibrateError, Choice, Density};
 use golden::{Kind, QFormat, Range};
@@ -117,6 +119,22 @@ fn moments_are_the_integrals() {
     }
 }
 
+/// Mean, second and fourth moment: 0, 1 and 3 (Gauss), 6 (Laplace), 9/5 (uniform).
+#[test]
+fn samples_have_the_moments_of_their_density() {
+    for (density, fourth) in [(Density::Gauss, 3.0), (Density::Laplace, 6.0), (Density::Uniform, 1.8)] {
+        let values = samples(density, 1, 400_000);
+        let moment = |power: i32| values.iter().map(|&x| f64::from(x).powi(power)).sum::<f64>() / values.len() as f64;
+        for (power, expected, tolerance) in [(1, 0.0, 0.01), (2, 1.0, 0.01), (3, 0.0, 0.1), (4, fourth, 0.03 * fourth)]
+        {
+            let given = moment(power);
+            assert!((given - expected).abs() < tolerance, "{density:?}: moment {power} is {given}, not {expected}");
+        }
+        assert_eq!(values[..10], samples(density, 1, 10)[..]);
+        assert_ne!(values[..10], samples(density, 2, 10)[..]);
+    }
+}
+
 fn reach(values: &[f32], density: Density, format: QFormat) -> f64 {
     let scale = optimal_scale(density, format).expect("few bits").scale as f32;
     let quantizer = Choice { scale, zero_point: 0 }.quantizer(format).expect("a scale");
@@ -141,8 +159,8 @@ fn goldens_quantizer_reaches_the_table_on_gaussian_samples() {
     }
 }
 
-/// The same for Laplace. Above 5 bits a few samples far out make most of the difference (at 8 bits 10^6 of them give 35.2 +- 0.3 dB), so
-/// there the values are the middles of 3 10^6 equal shares of the mass.
+/// The same for Laplace. Above 5 bits a few samples far out make most of the difference (at 8 bits 10^6 of them give
+/// 35.2 +- 0.3 dB), so there the values are the middles of 3 10^6 equal shares of the mass.
 #[test]
 fn goldens_quantizer_reaches_the_table_on_laplacian_values() {
     let n = 1_000_000;

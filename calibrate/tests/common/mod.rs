@@ -4,6 +4,7 @@ use calibrate::Linear;
 use npyz::npz::NpzArchive;
 use std::path::Path;
 
+#[allow(dead_code)] // Each test reads what it needs of them.
 pub struct Digits {
     pub layers: Vec<Linear>,
     /// 256 x 64 without labels.
