@@ -16,12 +16,16 @@ use std::ops::Range;
 
 /// Bins of a histogram.
 pub const N_BINS: usize = 2048;
+/// The narrowest window, a sixteenth of the histogram, as in the source. For few levels the number of levels would be too narrow: a
+/// window of as many bins as levels is its own quantization and never diverges.
+pub const LEAST_BINS: usize = 128;
 /// What an empty bin of Q counts, in elements.
 const EMPTY: f64 = 1e-4;
 
 /// The clip of magnitudes.
 ///
-/// The histogram covers 0..=max; windows begin at 0 and have i bins, i from the number of levels to 2048; the clip is
+/// The histogram covers 0..=max; windows begin at 0 and have i bins, i from the number of
+/// levels, but at least 128, to 2048; the clip is
 /// (i + 0.5) bins wide, which for i = 2048 (nothing outside) is half a bin beyond the greatest. Levels: the format's
 /// distinct magnitudes, 2^(b-1) for signed and bipolar formats and 2^b for unsigned ones; at most 2048.
 pub(crate) fn symmetric_clip(magnitudes: &[f64], format: QFormat) -> Result<f64, CalibrateError> {
@@ -82,10 +86,10 @@ fn histogram(values: impl Iterator<Item = f64>, low: f64, high: f64) -> Result<(
     Ok((counts, width))
 }
 
-/// The number of bins, at least the number of levels, of the least divergence.
+/// The number of bins, at least the number of levels and [`LEAST_BINS`], of the least divergence.
 fn best_window(levels: usize, divergence: impl Fn(usize) -> f64) -> usize {
     let mut best = (f64::INFINITY, N_BINS);
-    for len in levels..=N_BINS {
+    for len in levels.max(LEAST_BINS)..=N_BINS {
         let candidate = divergence(len);
         if candidate < best.0 {
             best = (candidate, len);

@@ -237,7 +237,7 @@ fn kl_is_the_argmin_of_its_definition() {
     let magnitudes: Vec<f32> = values.iter().map(|x| x.abs()).collect();
     let width = magnitudes.iter().fold(0.0_f64, |most, &x| most.max(x.into())) / 2048.0;
     let bins = histogram(&magnitudes, 0.0, width);
-    let window = argmin((8..=2048).map(|n| (divergence(&bins, 0..n, 8), 0..n)));
+    let window = argmin((128..=2048).map(|n| (divergence(&bins, 0..n, 8), 0..n)));
     let expected = ((window.end as f64 + 0.5) * width) as f32 / 7.0;
     assert_eq!(symmetric(&values, narrow(4), Method::Kl).scale, expected, "{window:?}");
 }
@@ -257,7 +257,7 @@ fn kl_of_an_affine_range_is_the_argmin_of_its_definition() {
             let count = |start: usize| bins[start..start + n].iter().sum::<f64>();
             held.fold((-1.0, 0), |best, start| if count(start) > best.0 { (count(start), start) } else { best }).1
         };
-        let windows = (8..=2048).map(|n| (fullest(n), n)).map(|(start, n)| start..start + n);
+        let windows = (128..=2048).map(|n| (fullest(n), n)).map(|(start, n)| start..start + n);
         let window = argmin(windows.map(|window| (divergence(&bins, window.clone(), 8), window)));
         let (from, to) = (low + window.start as f64 * width, low + window.end as f64 * width);
         let scale = ((to.max(0.0) - from.min(0.0)) / 7.0) as f32;

@@ -70,7 +70,9 @@ pub(super) fn weights(
         WeightMethod::Uniform(_) => uniform(layer, index, inputs, recipe, grid, seed),
         // Learnt for all layers together: see `learn`.
         WeightMethod::Probabilistic => uniform(layer, index, inputs, recipe, grid, seed),
-        WeightMethod::KMeans { levels } => codebook(calibrate::fit_kmeans(w, shape, levels, calibrate::Start::Linear, format)),
+        WeightMethod::KMeans { levels } => {
+            codebook(calibrate::fit_kmeans(w, shape, levels, calibrate::Start::Linear, format))
+        }
         WeightMethod::PowersOfTwo => {
             let levels = Codebook::powers_of_two(format, format.bits() - 1)?;
             codebook(calibrate::fit_levels(w, shape, levels, per))
