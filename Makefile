@@ -5,10 +5,15 @@
 all: install
 	cargo build --release
 
-# A real network on real data: golden, simulator, verilated RTL.
+# A real network on real data, with 8-bit weights and with 4: golden, simulator, verilated RTL; then one tie taken apart.
 demo: install
 	cargo run --release --quiet -- simulate --config spec/configs/default.toml \
 	    --model examples/digits/mlp.onnx --data examples/digits/digits.npz --rtl 64
+	rm -rf target/demo
+	cargo run --release --quiet -- quantize examples/digits/mlp.onnx --data examples/digits/digits.npz \
+	    --weights 4 --activations 8 --gradients 8 --method mse --per-channel -o target/demo/digits
+	cargo run --release --quiet -- simulate --model target/demo/digits --data examples/digits/digits.npz --rtl 64
+	cargo run --release --quiet -- explain -12 --multiplier 1073741824 --shift 33
 
 # Every test, doc tests included.
 test: install

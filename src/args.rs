@@ -174,6 +174,9 @@ pub struct SqnrArgs {
     /// Samples of each density.
     #[arg(long, default_value_t = 1_000_000, value_parser = parse_samples)]
     pub samples: usize,
+    /// Draw them independently, instead of one in each of as many equal shares of the density's mass.
+    #[arg(long)]
+    pub independent: bool,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Write the plot.

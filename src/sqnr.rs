@@ -4,7 +4,7 @@ use crate::args::SqnrArgs;
 use crate::files;
 use crate::plot::{Plot, Series, Style};
 use anyhow::{ensure, Context, Result};
-use calibrate::{optimal_levels, optimal_scale, samples, sqnr_db, Density};
+use calibrate::{optimal_levels, optimal_scale, samples, sqnr_db, stratified_samples, Density};
 use golden::{Codebook, Kind, QFormat, Quantizer, Range, Scale};
 use serde::Serialize;
 use spec::Round;
@@ -14,6 +14,8 @@ use std::io::{IsTerminal, Write};
 #[derive(Debug, Serialize)]
 struct Table {
     samples: usize,
+    /// Drawn independently, or one in each of as many equal shares of the mass.
+    independent: bool,
     seed: u64,
     densities: Vec<Part>,
 }
@@ -86,7 +88,8 @@ fn table(args: &SqnrArgs) -> Result<Table> {
     let n_rows = chosen.len() * args.bits as usize;
     let mut densities = Vec::new();
     for density in chosen {
-        let values = samples(density, args.seed, args.samples);
+        let draw = if args.independent { samples } else { stratified_samples };
+        let values = draw(density, args.seed, args.samples);
         let mut rows = Vec::new();
         for bits in 1..=args.bits {
             progress(densities.len() * args.bits as usize + rows.len(), n_rows);
@@ -95,7 +98,7 @@ fn table(args: &SqnrArgs) -> Result<Table> {
         densities.push(Part { density: density.name(), rows });
     }
     progress(n_rows, n_rows);
-    Ok(Table { samples: args.samples, seed: args.seed, densities })
+    Ok(Table { samples: args.samples, independent: args.independent, seed: args.seed, densities })
 }
 
 fn progress(done: usize, all: usize) {
@@ -148,11 +151,11 @@ impl Table {
     fn text(&self) -> String {
         let mut text = String::new();
         let out = &mut text;
+        let drawn = if self.independent { "independent" } else { "stratified" };
+        let (n, seed) = (self.samples, self.seed);
         line!(
             out,
-            "SQNR in dB of {} samples (seed {}), the optimum beside what golden's quantizers reach",
-            self.samples,
-            self.seed
+            "SQNR in dB of {n} {drawn} samples (seed {seed}): the optimum beside what golden's quantizers reach"
         );
         for part in &self.densities {
             line!(out, "\n{}", part.density);

@@ -28,8 +28,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ),
 ];
 
-#[test]
-fn crates_depend_only_on_what_the_architecture_allows() {
+fn packages() -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -37,15 +36,34 @@ fn crates_depend_only_on_what_the_architecture_allows() {
         .expect("cargo runs this test, so it can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
-    let packages = metadata["packages"].as_array().expect("a list of packages");
+    metadata["packages"].as_array().expect("a list of packages").clone()
+}
+
+fn dependencies(package: &serde_json::Value) -> &[serde_json::Value] {
+    package["dependencies"].as_array().expect("a list of dependencies")
+}
+
+#[test]
+fn crates_depend_only_on_what_the_architecture_allows() {
+    let packages = packages();
     assert_eq!(packages.len(), ALLOWED.len(), "a crate was added or removed: say here what it may use");
-    for package in packages {
+    for package in &packages {
         let name = package["name"].as_str().expect("a name");
         let (_, allowed) = ALLOWED.iter().find(|(known, _)| *known == name).expect("every crate is listed here");
-        for dependency in package["dependencies"].as_array().expect("a list of dependencies") {
+        for dependency in dependencies(package) {
             let used = dependency["name"].as_str().expect("a name");
             let ours = ALLOWED.iter().any(|(known, _)| *known == used);
             assert!(!ours || allowed.contains(&used), "{name} uses {used}, which ARCHITECTURE.md does not allow");
         }
     }
+}
+
+/// What is quoted as a reference rests on nobody else's code; tests may use what they like.
+#[test]
+fn golden_uses_no_foreign_crate() {
+    let packages = packages();
+    let golden = packages.iter().find(|package| package["name"] == "systole-golden").expect("it is a member");
+    let foreign = dependencies(golden).iter().filter(|dependency| dependency["kind"] != "dev");
+    let names: Vec<&str> = foreign.map(|dependency| dependency["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["systole-spec"]);
 }

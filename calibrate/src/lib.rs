@@ -44,5 +44,5 @@ pub use network::{accuracy, outputs, Linear};
 pub use optimal::{levels_mse, optimal_levels, optimal_scale, OptimalLevels, OptimalScale};
 pub use probabilistic::{learn_levels, LayerLevels, Learning, Learnt, Target};
 pub use range::{affine_choice, symmetric_choice, Choice, Grid};
-pub use samples::{samples, SplitMix64};
+pub use samples::{samples, stratified_samples, SplitMix64};
 pub use weights::{weight_quantizer, weight_scales, Per};

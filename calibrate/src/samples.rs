@@ -59,3 +59,15 @@ pub fn samples(density: Density, seed: u64, n: usize) -> Vec<f32> {
     let mut random = SplitMix64::new(seed);
     (0..n).map(|_| random.sample(density) as f32).collect()
 }
+
+/// `n` numbers of the density, one drawn in each of `n` equal shares of its mass, in ascending order.
+///
+/// Number i is quantile((i + u) / n), u a unit of its own. Means over them have the expectation of independent numbers and far less
+/// spread: at 10^6 numbers, errors that rare outliers dominate (the overload of 8 bits) are met to hundredths of a decibel, where
+/// independent numbers scatter by tenths.
+///
+/// Source: stratified sampling, for example Cochran, "Sampling Techniques", 1977, chapter 5.
+pub fn stratified_samples(density: Density, seed: u64, n: usize) -> Vec<f32> {
+    let mut random = SplitMix64::new(seed);
+    (0..n).map(|i| density.quantile((i as f64 + random.unit()) / n as f64) as f32).collect()
+}

@@ -7,8 +7,9 @@ use std::path::Path;
 #[allow(dead_code)] // Each test reads what it needs of them.
 pub struct Digits {
     pub layers: Vec<Linear>,
-    /// 256 x 64 without labels.
+    /// 256 x 64.
     pub calibration: Vec<f32>,
+    pub calibration_labels: Vec<usize>,
     /// 360 x 64.
     pub test: Vec<f32>,
     pub labels: Vec<usize>,
@@ -32,11 +33,12 @@ pub fn digits() -> Digits {
         let (_, bias) = array(&weights, &format!("b{number}"));
         Linear { k: shape[0], n: shape[1], weights: weight, bias, relu: number == 1 }
     };
-    let labels: Vec<i64> = array(&data, "labels").1;
+    let labels = |name| array::<i64>(&data, name).1.into_iter().map(|label| label as usize).collect::<Vec<usize>>();
     Digits {
         layers: vec![layer(1), layer(2)],
         calibration: array(&data, "calibration").1,
+        calibration_labels: labels("calibration_labels"),
         test: array(&data, "test").1,
-        labels: labels.into_iter().map(|label| label as usize).collect(),
+        labels: labels("labels"),
     }
 }
