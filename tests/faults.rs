@@ -1,4 +1,5 @@
-//! The planted faults still fit the code: each patch applies, and the test it names exists. `make faults` plants them.
+//! The planted faults and golden's mutants still fit the code: each patch applies, and the tests it names exist. `make faults` and
+//! `make mutants` plant them.
 
 use std::fs;
 use std::path::Path;
@@ -15,26 +16,35 @@ fn field<'a>(name: &str, text: &'a str, key: &str) -> &'a str {
     line.unwrap_or_else(|| panic!("{name} has no line {key:?}"))
 }
 
-#[test]
-fn every_planted_fault_applies_and_names_a_test() {
+/// Checks the patches of a folder and returns their number.
+fn check(folder: &str) -> usize {
     let root = Path::new(ROOT);
-    let mut n_faults = 0;
-    for entry in fs::read_dir(root.join("testbenches/faults")).expect("the folder of faults") {
+    let mut n_patches = 0;
+    for entry in fs::read_dir(root.join(folder)).expect("the folder of patches") {
         let path = entry.expect("an entry").path();
         if path.extension().is_none_or(|extension| extension != "patch") {
             continue;
         }
-        n_faults += 1;
+        n_patches += 1;
         let (name, text) = (path.display().to_string(), read(&path));
-        assert!(!field(&name, &text, "fault: ").is_empty() && !field(&name, &text, "shows: ").is_empty());
+        assert!(!field(&name, &text, "fault: ").is_empty());
         let block = field(&name, &text, "block: ");
         assert!(text.contains(&format!("\n+++ b/{block}\n")), "{name} changes another file than {block}");
 
         let test: Vec<&str> = field(&name, &text, "test: ").split(' ').collect();
-        let [package, target, function] = test[..] else { panic!("{name}: test: PACKAGE TARGET NAME") };
+        let (package, targets, function) = match test[..] {
+            [package, target, function] => (package, vec![target], Some(function)),
+            [package, targets] => (package, targets.split(',').collect(), None),
+            _ => panic!("{name}: test: PACKAGE TARGET NAME, or PACKAGE TARGET,TARGET"),
+        };
         let folder = package.strip_prefix("systole-").expect("a crate of this workspace");
-        let tests = read(&root.join(folder).join("tests").join(format!("{target}.rs")));
-        assert!(tests.contains(&format!("fn {function}()")), "{name}: {target}.rs has no test {function}");
+        for target in targets {
+            let tests = read(&root.join(folder).join("tests").join(format!("{target}.rs")));
+            if let Some(function) = function {
+                assert!(!field(&name, &text, "shows: ").is_empty());
+                assert!(tests.contains(&format!("fn {function}(")), "{name}: {target}.rs has no test {function}");
+            }
+        }
 
         let output = Command::new("patch")
             .args(["--dry-run", "--batch", "--forward", "--fuzz=1", "--strip=1", "--input"])
@@ -45,5 +55,15 @@ fn every_planted_fault_applies_and_names_a_test() {
             .expect("patch is installed");
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
     }
-    assert!(n_faults >= 10, "{n_faults} planted faults");
+    n_patches
+}
+
+#[test]
+fn every_planted_fault_applies_and_names_a_test() {
+    assert!(check("testbenches/faults") >= 10);
+}
+
+#[test]
+fn every_mutant_of_golden_applies_and_names_its_tests() {
+    assert!(check("golden/mutants") >= 40);
 }
