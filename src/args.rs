@@ -169,7 +169,7 @@ pub struct SqnrArgs {
     #[arg(long, value_parser = parse_density)]
     pub density: Option<Density>,
     /// The greatest number of bits.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=12))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=i64::from(calibrate::MAX_BITS)))]
     pub bits: u32,
     /// Samples of each density.
     #[arg(long, default_value_t = 1_000_000, value_parser = parse_samples)]
@@ -210,9 +210,12 @@ pub struct ExplainArgs {
     /// Added after rounding.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-(1 << 32)..=1 << 32))]
     pub zero_point: i64,
-    /// The clamp's bounds.
-    #[arg(long, value_name = "LOW:HIGH", default_value = "-128:127", value_parser = parse_bounds, allow_hyphen_values = true)]
-    pub bounds: (i64, i64),
+    /// The clamp's bounds; -128:127, and on a machine of --config its whole output, if they are not given.
+    #[arg(long, value_name = "LOW:HIGH", value_parser = parse_bounds, allow_hyphen_values = true)]
+    pub bounds: Option<(i64, i64)>,
+    /// Also what the requantizer of this configuration gives.
+    #[arg(long)]
+    pub config: Option<String>,
     /// The scheme that the others are compared with, such as FixedSingle or fixed-double.
     #[arg(long, default_value = "FixedSingle", value_parser = parse_scheme)]
     pub scheme: SchemeKind,
@@ -260,7 +263,7 @@ pub struct VerifyArgs {
     #[arg(long, conflicts_with = "random_configs")]
     pub kernel: bool,
     /// Folder for the case files of failures.
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = ".", conflicts_with = "model")]
     pub save: PathBuf,
 }
 

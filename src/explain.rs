@@ -4,10 +4,11 @@ use crate::args::ExplainArgs;
 use crate::files;
 use anyhow::{ensure, Context, Result};
 use golden::{
-    shift_round, Dropped, GoldenError, Multiplier, Operator, OutputStage, Product, Profile, Scheme, SchemeKind,
+    shift_round, Bounds, Channel, Dropped, GoldenError, Multiplier, Operator, OutputStage, Product, Profile,
+    Requantizer, Scheme, SchemeKind,
 };
 use serde::Serialize;
-use spec::Round;
+use spec::{Round, Rounding};
 
 /// The page as data.
 #[derive(Debug, Serialize)]
@@ -31,6 +32,8 @@ struct Explanation {
     high: i64,
     scheme: String,
     output: i64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    machine: Vec<Answer>,
     rules: Vec<Answer>,
     schemes: Vec<Answer>,
     profiles: Vec<Answer>,
@@ -72,7 +75,11 @@ fn explain(args: &ExplainArgs) -> Result<Explanation> {
         (None, None, Some(scale)) => {
             let multiplier = Multiplier::from_ratio(scale).context("--scale")?;
             ensure!(multiplier.m() > 0, "--scale = {scale:e} must be at least 2^-32: it rounds to a multiplier of 0");
-            ensure!(scale < 2_f64.powi(30), "--scale = {scale:e} must be below 2^30: no 31-bit multiplier holds it");
+            // Above it, the nearest multiplier of 31 bits would have 32.
+            ensure!(
+                scale < 2_f64.powi(30) - 0.25,
+                "--scale = {scale:e} must be below 2^30: no 31-bit multiplier holds it"
+            );
             (multiplier.m().into(), multiplier.shift())
         }
         _ => anyhow::bail!("give --multiplier and --shift, or --scale"),
@@ -80,12 +87,16 @@ fn explain(args: &ExplainArgs) -> Result<Explanation> {
     let sum = args.accumulator.checked_add(args.bias).with_context(|| {
         format!("the accumulator {} and the bias {} have a sum beyond 64 bits", args.accumulator, args.bias)
     })?;
-    let (low, high) = args.bounds;
+    let (low, high) = args.bounds.unwrap_or((-128, 127));
     let stage = OutputStage { zero_point: args.zero_point, low, high };
     let ratio = multiplier as f64 / 2_f64.powi(shift as i32);
     let product = Product::new(sum, multiplier, shift);
     let own = scheme_of(args.scheme, multiplier, shift, ratio, args.rounding)
         .with_context(|| format!("{} with multiplier {multiplier} and shift {shift}", args.scheme.name()))?;
+    let machine = match &args.config {
+        Some(name) => machine(name, args, multiplier, shift)?,
+        None => Vec::new(),
+    };
     let rules = Round::ALL.map(|round| {
         let scaled = saturated(shift_round(product.value(), shift, round));
         answer(round.name(), String::new(), Ok(scaled), stage)
@@ -112,13 +123,14 @@ fn explain(args: &ExplainArgs) -> Result<Explanation> {
         high,
         scheme: own.to_string(),
         output: own.requantize(sum, stage),
+        machine,
         rules: rules.into(),
         schemes: schemes.into(),
         profiles: profiles(sum, ratio, stage),
     })
 }
 
-/// The scheme for the ratio; schemes with a free multiplier and shift take them as they were given.
+/// The scheme with the multiplier and shift as they were given, where its parameters are of that kind; else for their ratio.
 fn scheme_of(
     kind: SchemeKind,
     multiplier: i64,
@@ -126,13 +138,81 @@ fn scheme_of(
     ratio: f64,
     rule: Option<Round>,
 ) -> Result<Scheme, GoldenError> {
-    if let (SchemeKind::Tosa16, Ok(m), 2..=62) = (kind, i16::try_from(multiplier), shift) {
-        return Ok(Scheme::Tosa16 { m, shift });
+    let given = || {
+        let out_of_range = |property, value, min, max| Err(GoldenError::OutOfRange { property, value, min, max });
+        let Ok(m) = i32::try_from(multiplier) else {
+            return out_of_range("a 31-bit multiplier", multiplier, 0, i32::MAX.into());
+        };
+        match 31 - shift as i32 {
+            e @ -31..=Multiplier::MAX_EXPONENT => Multiplier::new(m, e),
+            _ => out_of_range("the shift of a 31-bit multiplier", shift.into(), 1, 62),
+        }
+    };
+    match kind {
+        SchemeKind::FixedSingle => given().map(Scheme::FixedSingle),
+        SchemeKind::FixedDouble => given().map(Scheme::FixedDouble),
+        SchemeKind::FixedDoubleUp => given().map(Scheme::FixedDoubleUp),
+        SchemeKind::S64Reduced => given().map(Scheme::S64Reduced),
+        SchemeKind::Tosa16 => match (i16::try_from(multiplier), shift) {
+            (Ok(m), 2..=62) => Ok(Scheme::Tosa16 { m, shift }),
+            _ => Scheme::from_ratio(kind, ratio),
+        },
+        SchemeKind::Pow2(_) => Scheme::from_ratio(rule.map_or(kind, SchemeKind::Pow2), ratio),
+        SchemeKind::F32Even | SchemeKind::F64Away | SchemeKind::F32Rndnu => Scheme::from_ratio(kind, ratio),
     }
-    match (kind, rule) {
-        (SchemeKind::Pow2(_), Some(rule)) => Scheme::from_ratio(SchemeKind::Pow2(rule), ratio),
-        _ => Scheme::from_ratio(kind, ratio),
+}
+
+/// What the requantizer of a configuration makes of it: each output that its rounding can give, and how often.
+fn machine(name: &str, args: &ExplainArgs, multiplier: i64, shift: u32) -> Result<Vec<Answer>> {
+    let config = files::config(name)?;
+    let numerics = config.numerics();
+    let multiplier = if numerics.multiplier().is_none() { 1 } else { multiplier };
+    let multiplier = u32::try_from(multiplier).context("the multiplier has more than 32 bits")?;
+    let channel = Channel { bias: args.bias, multiplier, shift, zero_point: args.zero_point };
+    let bounds = match args.bounds {
+        Some((low, high)) => Bounds { low, high },
+        None => Bounds::full(numerics),
+    };
+    let format = numerics.accumulator();
+    ensure!(
+        format.contains(args.accumulator),
+        "accumulator = {} is out of range: it must be in {}..={} in configuration {}",
+        args.accumulator,
+        format.min(),
+        format.max(),
+        config.name()
+    );
+    channel.check(numerics).and_then(|()| bounds.check(numerics)).with_context(|| config.name().to_owned())?;
+    let requantizer = Requantizer::new(numerics);
+    let give = |random| requantizer.requantize(args.accumulator, &channel, &bounds, random);
+    let answer = |parameters, output| Answer {
+        name: format!("{} on {}", numerics.scheme(), config.name()),
+        parameters,
+        scaled: None,
+        output: Some(output),
+    };
+    let Rounding::Stochastic { random_bits } = numerics.rounding() else {
+        return Ok(vec![answer(numerics.rounding().to_string(), give(0))]);
+    };
+    // Outputs do not fall as the random bits grow: the first of them that rounds up is found by halving.
+    let (least, most) = (give(0), give(u32::MAX >> (32 - random_bits)));
+    let (mut low, mut high) = (0_u64, 1_u64 << random_bits);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // Below 2^32.
+        if give(middle as u32) == least {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
+    let all = 1_u64 << random_bits;
+    let text = |n: u64| format!("for {n} of {all} values of the random bits");
+    let mut answers = vec![answer(text(low), least)];
+    if most != least {
+        answers.push(answer(text(all - low), most));
+    }
+    Ok(answers)
 }
 
 fn profiles(sum: i64, ratio: f64, stage: OutputStage) -> Vec<Answer> {
@@ -220,7 +300,7 @@ impl Explanation {
             self.shift,
             self.ratio
         );
-        line!(out, "product          {} (in real numbers {})", self.product, self.real);
+        line!(out, "product          {} (in real numbers about {})", self.product, self.real);
         line!(out, "quotient, floor  {}", self.quotient);
         match self.dropped_bits.as_str() {
             "" => line!(out, "dropped          no bits"),
@@ -228,6 +308,10 @@ impl Explanation {
         }
         let zero = if self.zero_point == 0 { String::new() } else { format!(" + zero point {}", self.zero_point) };
         line!(out, "output           {}{zero}, clamped to {}..={}: {}", self.scheme, self.low, self.high, self.output);
+        for answer in &self.machine {
+            let output = answer.output.unwrap_or_default();
+            line!(out, "machine          {}: {output}, {}", answer.name, answer.parameters);
+        }
         table(out, "one rounding of this product by each rule", &self.rules, self.output);
         table(out, "every scheme for this ratio", &self.schemes, self.output);
         table(out, "products", &self.profiles, self.output);

@@ -82,6 +82,40 @@ fn set_readable(_: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that [`folder`] would refuse whatever the contents are, before work is done for it.
+pub fn check_folder(path: &Path, names: &[&str]) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).with_context(|| format!("{} exists and is no folder", path.display()))? {
+        let name = entry.with_context(|| format!("cannot read {}", path.display()))?.file_name();
+        if !names.iter().any(|known| name == *known) {
+            bail!(
+                "{} exists with other contents ({}): name another folder or remove it",
+                path.display(),
+                name.to_string_lossy()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Refuses two options that name one file.
+pub fn check_distinct(paths: &[(&str, &Option<PathBuf>)]) -> Result<()> {
+    let place = |path: &Path| {
+        let folder = fs::canonicalize(parent(path)).unwrap_or_else(|_| parent(path));
+        fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()))
+    };
+    let given: Vec<(&str, PathBuf)> =
+        paths.iter().filter_map(|(option, path)| path.as_ref().map(|path| (*option, place(path)))).collect();
+    for (at, (option, path)) in given.iter().enumerate() {
+        if let Some((other, _)) = given[..at].iter().find(|(_, earlier)| earlier == path) {
+            bail!("{other} and {option} name the same file");
+        }
+    }
+    Ok(())
+}
+
 /// Whether [`folder`] had something to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Written {

@@ -3,12 +3,12 @@
 use crate::args::QuantizeArgs;
 use crate::files::{self, Written};
 use crate::model::{self, CONFIG, MODEL, REPORT};
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use compiler::npz::Npz;
 use compiler::onnx::{count_correct, read_onnx, FloatNetwork};
 use compiler::quantize::recipe::{GradientRecipe, RangeMethod, WeightMethod};
 use compiler::quantize::{
-    quantize, Calibration, Component, Granularity, ModelBytes, QuantizedNetwork, Recipe, TensorReport,
+    quantize, Calibration, Component, Granularity, ModelBytes, QuantizedNetwork, Recipe, TensorReport, Wrapping,
 };
 use serde::Serialize;
 use spec::config::{AccumulatorBits, Auto, RawConfig};
@@ -25,6 +25,8 @@ struct Report {
     numerics: String,
     recipe: Recipe,
     tensors: Vec<TensorReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wrapping: Vec<Wrapping>,
     bytes: Bytes,
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<Accuracy>,
@@ -55,6 +57,8 @@ pub fn run(args: &QuantizeArgs) -> Result<bool> {
     let labels = model::labels(&mut npz, "calibration_labels", calibration.rows, classes).with_context(at_data)?;
     let base = files::config(&args.config)?;
     let recipe = recipe(args, &base)?;
+    check_options(args, &recipe)?;
+    files::check_folder(&args.out, &[MODEL, CONFIG, REPORT])?;
     let config = machine(&base, &recipe)?;
     let inputs = Calibration { inputs: &calibration.values, labels: labels.as_deref() };
     let quantized = quantize(&float, inputs, config.numerics(), &recipe, args.seed).with_context(at_model)?;
@@ -68,6 +72,7 @@ pub fn run(args: &QuantizeArgs) -> Result<bool> {
         numerics: numerics(&config),
         recipe,
         tensors: quantized.tensors,
+        wrapping: quantized.wrapping,
         bytes: Bytes { float: float_bytes, weights, parameters },
         accuracy: accuracy(&float, &quantized.network, &mut npz, args.seed).with_context(at_data)?,
     };
@@ -84,7 +89,8 @@ pub fn run(args: &QuantizeArgs) -> Result<bool> {
     };
     let mut text = report.text();
     line!(text, "\n{verb} {}: {MODEL}, {CONFIG}, {REPORT}", args.out.display());
-    line!(text, "run it with: systole simulate --model {} --data {}", args.out.display(), args.data.display());
+    let seed = if args.seed == 0 { String::new() } else { format!(" --rounding-seed {}", args.seed) };
+    line!(text, "run it with: systole simulate --model {} --data {}{seed}", args.out.display(), args.data.display());
     files::print(&text)?;
     Ok(true)
 }
@@ -143,25 +149,47 @@ fn recipe(args: &QuantizeArgs, base: &Config) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// The base configuration with the recipe's widths; outputs are the next layer's activations.
+/// The base configuration with the recipe's widths. Outputs as wide as activations stay so, since they are the next layer's.
 fn machine(base: &Config, recipe: &Recipe) -> Result<Config> {
     let mut raw = RawConfig::from(base);
     let n = &mut raw.numerics;
     let (weights, activations) = (recipe.weights.machine_bits(), recipe.activations.bits);
-    let same = n.weight_bits == weights && n.activation_bits == activations && n.output_bits == activations;
-    if same && n.weight_signed && n.output_signed == n.activation_signed {
+    if n.weight_bits == weights && n.activation_bits == activations {
         return Ok(base.clone());
     }
+    if n.output_bits == n.activation_bits {
+        n.output_bits = activations;
+    }
     n.weight_bits = weights;
-    n.weight_signed = true;
     n.activation_bits = activations;
-    n.output_bits = activations;
-    n.output_signed = n.activation_signed;
-    if let AccumulatorBits::Exact(_) = n.accumulator_bits {
+    // A width that followed from the others follows from them again; one that was asked for stays.
+    if n.accumulator_bits == AccumulatorBits::Exact(base.numerics().exact_accumulator_bits()) {
         n.accumulator_bits = AccumulatorBits::Named(Auto::Auto);
     }
     raw.name = format!("{}-w{weights}a{activations}", raw.name);
     Ok(Config::try_from(raw)?)
+}
+
+/// Options that the recipe leaves nothing to decide for.
+fn check_options(args: &QuantizeArgs, recipe: &Recipe) -> Result<()> {
+    let method = recipe.weights.method;
+    let uniform = matches!(method, WeightMethod::Uniform(_));
+    ensure!(
+        args.weight_rounding.is_none() || uniform,
+        "--weight-rounding has no effect with the weight method {method}: its levels are taken as they are nearest"
+    );
+    if matches!(method, WeightMethod::Ternary | WeightMethod::Binary) {
+        let bits = args.weights.unwrap_or(2);
+        ensure!(bits == 2, "--weights {bits} has no effect with the weight method {method}: it takes 2 bits");
+    }
+    let kmeans = matches!(method, WeightMethod::KMeans { .. });
+    ensure!(!(kmeans && args.per_channel), "--per-channel has no effect with the weight method {method}");
+    let gradients = args.gradient_method.is_some() || args.gradient_rounding.is_some();
+    ensure!(
+        recipe.gradients.is_some() || !gradients,
+        "--gradient-method and --gradient-rounding need --gradients BITS, or [gradients] in the recipe"
+    );
+    Ok(())
 }
 
 fn numerics(config: &Config) -> String {
@@ -223,6 +251,9 @@ impl Report {
                     t.method
                 );
             }
+        }
+        for Wrapping { layer, needed_bits, accumulator_bits } in &self.wrapping {
+            line!(out, "\nwarning: sums of layer {layer} can need {needed_bits} bits, and the accumulator of {accumulator_bits} wraps");
         }
         let after = self.bytes.weights + self.bytes.parameters;
         line!(

@@ -21,7 +21,7 @@ pub fn run(args: &SimulateArgs) -> Result<bool> {
     for path in args.json.iter().chain(&args.trace) {
         files::check_writable(path)?;
     }
-    ensure!(args.json.is_none() || args.json != args.trace, "--json and --trace name the same file");
+    files::check_distinct(&[("--json", &args.json), ("--trace", &args.trace)])?;
     let report = match (&args.gemm, &args.model, &args.data) {
         (Some(shape), _, _) => {
             let name = args.config.as_deref().context("--config is needed for --gemm")?;
@@ -110,6 +110,11 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path) -> Result<Report> {
     let recipe = if args.per_tensor { per_tensor } else { per_channel };
     let config = args.config.as_deref();
     let loaded = model::load(&Source { model, data, config, recipe, rounding_seed: args.rounding_seed })?;
+    ensure!(
+        loaded.float.is_some() || !args.per_tensor,
+        "--per-tensor has no effect: {} is quantized already",
+        model.display()
+    );
     let (config, test) = (&loaded.config, &loaded.test);
     if let Some(rows) = args.rtl {
         ensure!((1..=test.rows).contains(&rows), "--rtl {rows} must be in 1..={}, the rows of test", test.rows);

@@ -3,8 +3,8 @@
 use crate::args::SqnrArgs;
 use crate::files;
 use crate::plot::{Plot, Series, Style};
-use anyhow::{ensure, Context, Result};
-use calibrate::{optimal_levels, optimal_scale, samples, sqnr_db, stratified_samples, Density};
+use anyhow::{Context, Result};
+use calibrate::{decibels, optimal_levels, optimal_scale, samples, sqnr_db, stratified_samples, Density};
 use golden::{Codebook, Kind, QFormat, Quantizer, Range, Scale};
 use serde::Serialize;
 use spec::Round;
@@ -62,7 +62,7 @@ pub fn run(args: &SqnrArgs) -> Result<bool> {
     for path in args.svg.iter().chain(&args.png).chain(&args.json) {
         files::check_writable(path)?;
     }
-    ensure!(args.svg.is_none() || args.svg != args.png, "--svg and --png name the same file");
+    files::check_distinct(&[("--svg", &args.svg), ("--png", &args.png), ("--json", &args.json)])?;
     let table = table(args)?;
     let plot = table.plot();
     if let Some(path) = &args.svg {
@@ -144,7 +144,7 @@ fn lloyd_max(density: Density, bits: u32, values: &[f32]) -> Result<Reached> {
         signal += value * value;
         noise += error * error;
     }
-    Ok(Reached { optimum_db: best.sqnr_db(), measured_db: 10.0 * (signal / noise).log10() })
+    Ok(Reached { optimum_db: best.sqnr_db(), measured_db: decibels(signal / noise) })
 }
 
 impl Table {

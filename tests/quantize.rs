@@ -140,7 +140,7 @@ fn explain_shows_one_tie_and_every_answer() {
     let work = Work::new();
     // -12 / 8 = -1.5.
     let text = work.succeeds(&["explain", "-12", "--multiplier", "1073741824", "--shift", "33"]);
-    assert!(text.contains("product          -12884901888 (in real numbers -1.5)\n"), "{text}");
+    assert!(text.contains("product          -12884901888 (in real numbers about -1.5)\n"), "{text}");
     assert!(text.contains("quotient, floor  -2\n"), "{text}");
     assert!(
         text.contains(
@@ -206,7 +206,18 @@ fn explain_shows_one_tie_and_every_answer() {
         (vec!["explain", "1"], "give --multiplier and --shift, or --scale"),
         (vec!["explain", "1", "--multiplier", "3"], "--shift"),
         (vec!["explain", "1", "--multiplier", "3", "--shift", "64"], "64 is not in 0..=63"),
-        (vec!["explain", "1", "--multiplier", "0", "--shift", "3"], "the ratio of scales 0e0 is out of range"),
+        (
+            vec!["explain", "1", "--multiplier", "2147483648", "--shift", "3"],
+            "a 31-bit multiplier = 2147483648 is out of range",
+        ),
+        (
+            vec!["explain", "1", "--multiplier", "3", "--shift", "0"],
+            "the shift of a 31-bit multiplier = 0 is out of range: it must be in 1..=62",
+        ),
+        (
+            vec!["explain", "300", "--multiplier", "3", "--shift", "40", "--config", "tiny"],
+            "tiny: shift = 40 is out of range: it must be in 0..=31",
+        ),
         (vec!["explain", "1", "--scale", "0"], "\"0\" must be a positive, finite number"),
         (vec!["explain", "1", "--scale", "NaN"], "\"NaN\" must be a positive, finite number"),
         (vec!["explain", "1", "--scale", "1e-20"], "must be at least 2^-32"),
@@ -243,11 +254,80 @@ fn sqnr_prints_a_table_and_draws_it() {
     assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
     for (arguments, message) in [
         (vec!["sqnr", "--samples", "10"], "must be a whole number in 1000..=100000000"),
-        (vec!["sqnr", "--bits", "13"], "13 is not in 1..=12"),
+        (vec!["sqnr", "--bits", "11"], "11 is not in 1..=10"),
+        (vec!["sqnr", "--svg", "a", "--json", "./a"], "--svg and --json name the same file"),
         (vec!["sqnr", "--density", "cauchy"], "\"cauchy\" must be one of gauss, laplace, uniform"),
         (vec!["sqnr", "--svg", "none/plot.svg"], "none is no folder to hold that file"),
         (vec!["sqnr", "--svg", "a", "--png", "a"], "--svg and --png name the same file"),
     ] {
         work.refuses(&arguments, message);
     }
+}
+
+/// Multipliers that do not use all their bits are taken as they are: where the first of two roundings falls depends on them.
+#[test]
+fn explain_takes_multiplier_and_shift_as_given() {
+    let work = Work::new();
+    let output = |arguments: &[&str]| {
+        let json: serde_json::Value =
+            serde_json::from_str(&work.succeeds(&[&["explain"], arguments].concat())).expect("JSON");
+        json["output"].as_i64()
+    };
+    // 6 2^29 / 2^31 = 1.5, rounded to 2, and 2 / 4 = 0.5, rounded away to 1. With 2^30 and 34: 3 / 8 = 0.375.
+    let double = ["6", "--scheme", "fixed-double", "--json"];
+    assert_eq!(output(&[&double[..], &["--multiplier", "536870912", "--shift", "33"]].concat()), Some(1));
+    assert_eq!(output(&[&double[..], &["--multiplier", "1073741824", "--shift", "34"]].concat()), Some(0));
+    // 2^33 / 2^33.
+    let one = ["8589934592", "--multiplier", "1", "--shift", "33", "--json"];
+    assert_eq!(output(&one), Some(1));
+    // The machine's own answer, of any widths: 300 3 / 2^3 = 112.5.
+    let text = fs::read_to_string(format!("{ROOT}/spec/configs/default.toml")).expect("it ships");
+    let arguments = ["explain", "300", "--multiplier", "3", "--shift", "3", "--config"];
+    let run = |config: &str| work.succeeds(&[&arguments[..], &[config]].concat());
+    assert!(run("default").contains("machine          fixed-single on default: 113, half-toward-positive\n"));
+    work.write("random.toml", text.replace("\"half-toward-positive\"", "{ stochastic = 4 }"));
+    let random = run("random.toml");
+    assert!(random.contains("fixed-single on default: 112, for 8 of 16 values of the random bits\n"), "{random}");
+    assert!(random.contains("fixed-single on default: 113, for 8 of 16 values of the random bits\n"), "{random}");
+}
+
+#[test]
+fn options_without_effect_are_refused() {
+    let work = Work::new();
+    let (model, data) = (digits_path("mlp.onnx"), digits_path("digits.npz"));
+    for (rest, message) in [
+        (vec!["--gradient-method", "mse"], "need --gradients BITS, or [gradients] in the recipe"),
+        (
+            vec!["--weight-method", "ternary", "--weights", "8"],
+            "--weights 8 has no effect with the weight method ternary",
+        ),
+        (vec!["--weight-method", "binary", "--weight-rounding", "floor"], "--weight-rounding has no effect"),
+        (vec!["--weight-method", "k-means=4", "--per-channel"], "--per-channel has no effect"),
+        (vec!["--weight-method", "k-means=1"], "k-means = 1 must be at least 2 levels"),
+    ] {
+        work.refuses(&quantize(&model, &data, &[&rest[..], &["-o", "out"]].concat()), message);
+    }
+    // Before the work: a folder that holds something else.
+    fs::create_dir(work.path("full")).expect("a test's own folder");
+    work.write("full/notes.txt", "mine");
+    work.refuses(&quantize(&model, &data, &["-o", "full"]), "full exists with other contents (notes.txt)");
+}
+
+#[test]
+fn the_seed_of_a_model_is_told_and_a_wrapping_accumulator_is_warned_of() {
+    let work = Work::new();
+    let (model, data) = (digits_path("mlp.onnx"), digits_path("digits.npz"));
+    let text = fs::read_to_string(format!("{ROOT}/spec/configs/default.toml")).expect("it ships");
+    let text = text.replace("\"half-toward-positive\"", "{ stochastic = 8 }").replace("\"auto\"", "{ wrapping = 12 }");
+    work.write("odd.toml", text);
+    let printed = work.succeeds(&quantize(&model, &data, &["--config", "odd.toml", "--seed", "7", "-o", "out"]));
+    assert!(printed.contains("warning: sums of layer gemm1 can need "), "{printed}");
+    assert!(printed.contains("and the accumulator of 12 wraps"), "{printed}");
+    let command = printed.lines().find_map(|line| line.strip_prefix("run it with: systole ")).expect("a command");
+    let run = work.succeeds(&command.split(' ').collect::<Vec<&str>>());
+    let correct = |text: &str, before: &str| {
+        let at = text.find(before).unwrap_or_else(|| panic!("{before:?} is not in\n{text}")) + before.len();
+        text[at..].trim_start().split(' ').next().map(str::to_owned)
+    };
+    assert_eq!(correct(&printed, "quantized (golden)"), correct(&run, "\n  golden "));
 }

@@ -62,9 +62,7 @@ pub fn fit_levels(
     per: Per,
 ) -> Result<CodebookFit, CalibrateError> {
     check_matrix("weights", weights, k, n)?;
-    if codebook.levels().len() > weights.len() {
-        return Err(CalibrateError::Codebook { levels: codebook.levels().len(), elements: weights.len() });
-    }
+    check_levels(&codebook, weights)?;
     let scales = match per {
         Per::Tensor => vec![best_scale(weights, &codebook)],
         Per::Channel => columns(weights, n).map(|column| best_scale(&column, &codebook)).collect(),
@@ -85,6 +83,7 @@ pub fn fit_levels(
 /// ```
 pub fn fit_ternary(weights: &[f32], [k, n]: [usize; 2], per: Per) -> Result<CodebookFit, CalibrateError> {
     check_matrix("weights", weights, k, n)?;
+    check_levels(&Codebook::ternary(), weights)?;
     let (mut scales, mut thresholds) = (Vec::new(), Vec::new());
     for group in groups(weights, n, per) {
         let threshold = 0.7 * mean(group.iter().map(|&w| f64::from(w).abs()));
@@ -108,10 +107,19 @@ pub fn fit_ternary(weights: &[f32], [k, n]: [usize; 2], per: Per) -> Result<Code
 /// "XNOR-Net", 2016, section 3.1.
 pub fn fit_binary(weights: &[f32], [k, n]: [usize; 2], per: Per) -> Result<CodebookFit, CalibrateError> {
     check_matrix("weights", weights, k, n)?;
+    check_levels(&Codebook::binary(), weights)?;
     let scale = |group: Vec<f32>| normal(mean(group.iter().map(|&w| f64::from(w).abs())) as f32);
     let scales = groups(weights, n, per).into_iter().map(scale).collect();
     let indices = weights.iter().map(|&w| u32::from(w >= 0.0)).collect();
     Ok(CodebookFit { codebook: Codebook::binary(), scales, indices })
+}
+
+/// A codebook larger than its tensor would cost more than it saves.
+fn check_levels(codebook: &Codebook, weights: &[f32]) -> Result<(), CalibrateError> {
+    if codebook.levels().len() <= weights.len() {
+        return Ok(());
+    }
+    Err(CalibrateError::Codebook { levels: codebook.levels().len(), elements: weights.len() })
 }
 
 fn nearest(weights: &[f32], n: usize, codebook: Codebook, scales: Vec<f32>) -> CodebookFit {

@@ -50,6 +50,6 @@ pub fn clipped_share(quantizer: &Quantizer, values: &[f32], shape: &[usize]) -> 
 }
 
 /// 10 log10 of a ratio of powers.
-pub(crate) fn decibels(ratio: f64) -> f64 {
+pub fn decibels(ratio: f64) -> f64 {
     10.0 * libm::log10(ratio)
 }

@@ -166,8 +166,8 @@ fn ternary_and_binary_worked_by_hand() {
     // Zeros: no level is 0 in binary, and zero counts as positive.
     let fit = fit_binary(&[0.0, -0.0], [2, 1], Per::Tensor).expect("finite");
     assert_eq!((fit.values(), fit.scales), (vec![1, 1], vec![f32::MIN_POSITIVE]));
-    let fit = fit_ternary(&[0.0; 2], [2, 1], Per::Tensor).expect("finite");
-    assert_eq!((fit.values(), fit.scales), (vec![0, 0], vec![1.0]));
+    let fit = fit_ternary(&[0.0; 3], [3, 1], Per::Tensor).expect("finite");
+    assert_eq!((fit.values(), fit.scales), (vec![0, 0, 0], vec![1.0]));
 }
 
 /// The mean magnitude is the best scale of signs.
@@ -193,7 +193,10 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(larger.to_string(), "a codebook of 5 levels is larger than its tensor of 4 elements");
     assert!(kmeans(&[1.0], 0, Start::Linear).is_err() && kmeans(&[], 1, Start::Linear).is_err());
     assert!(fit_levels(&[1.0; 6], [2, 2], book, Per::Tensor).is_err());
-    assert!(fit_binary(&[f32::NAN], [1, 1], Per::Tensor).is_err());
+    let tiny = |levels, elements| CalibrateError::Codebook { levels, elements };
+    assert_eq!(fit_ternary(&[1.0; 2], [2, 1], Per::Tensor), Err(tiny(3, 2)));
+    assert_eq!(fit_binary(&[1.0], [1, 1], Per::Tensor), Err(tiny(2, 1)));
+    assert!(fit_binary(&[f32::NAN; 2], [2, 1], Per::Tensor).is_err());
     assert!(fit_ternary(&[], [0, 1], Per::Tensor).is_err());
     // Equal values need one level only; the others stay empty.
     let fit = fit_kmeans(&[2.5; 4], [2, 2], 2, Start::Linear, int(8)).expect("finite");

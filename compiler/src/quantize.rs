@@ -23,8 +23,9 @@ pub use report::{Component, TensorReport};
 use crate::onnx::{FloatLayer, FloatNetwork};
 use calibrate::Grid;
 use fit::Fitted;
-use golden::{fold_zero_point, Bounds, Channel, QFormat};
-use spec::{MachineScheme, Numerics};
+use golden::{fold_zero_point, Bounds, Channel, QFormat, QuantizerRounding};
+use serde::Serialize;
+use spec::{MachineScheme, Numerics, Round};
 
 /// Data to choose parameters by.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,17 @@ pub struct Calibration<'a> {
 pub struct Quantized {
     pub network: QuantizedNetwork,
     pub tensors: Vec<TensorReport>,
+    /// Layers whose sums can exceed a wrapping accumulator.
+    pub wrapping: Vec<Wrapping>,
+}
+
+/// A layer whose sums can exceed its accumulator, which then wraps: it was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Wrapping {
+    pub layer: String,
+    /// The least width that holds every sum of the layer's weights, with any activations and its bias.
+    pub needed_bits: u32,
+    pub accumulator_bits: u32,
 }
 
 /// Quantizes `network` for the machine of `numerics` by the recipe. `seed` is that of stochastic rounding of weights and inputs.
@@ -54,42 +66,48 @@ pub fn quantize(
 ) -> Result<Quantized, QuantizeError> {
     check(network, calibration, numerics, recipe)?;
     let floats = network.forward_all(calibration.inputs);
+    for (layer, outputs) in network.layers.iter().zip(&floats) {
+        if let Some(at) = outputs.iter().position(|x| !x.is_finite()) {
+            return Err(QuantizeError::FloatOutput { layer: layer.name.clone(), at });
+        }
+    }
     // Where there is no multiplier, ratios of scales must be powers of two, so all scales are.
     let grid = if numerics.scheme() == MachineScheme::Pow2 { Grid::PowersOfTwo } else { Grid::Any };
-    let choose = |values: &[f32], format: spec::Format, tensor: &str| {
+    let choose = |values: &[f32], format: spec::Format, tensor: String| {
         let format = QFormat::full(format.bits(), format.is_signed())?;
         let activations = recipe.activations;
         let choice = calibrate::choose(values, format, activations.method.0, activations.symmetry.into(), grid)
-            .map_err(|source| QuantizeError::Calibrate { layer: tensor.to_owned(), source })?;
+            .map_err(|source| QuantizeError::Calibrate { tensor, source })?;
         Ok::<_, QuantizeError>(ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point })
     };
-    let mut input = choose(calibration.inputs, numerics.activation(), "input")?;
-    let mut tensors =
-        vec![report::activations("input", "input", calibration.inputs, input, numerics.activation(), recipe)?];
+    let mut input = choose(calibration.inputs, numerics.activation(), "the network's input".to_owned())?;
+    let rounding = fit::rounding_of(recipe.activations.rounding, seed, network::INPUT_STREAM);
+    // What the next layer sees of the calibration data.
+    let mut seen = input.seen(calibration.inputs, numerics.activation(), rounding)?;
+    let parts = [calibration.inputs, &seen];
+    let mut tensors = vec![report::activations("input", "input", parts, input, numerics.activation(), recipe)];
     let learned = fit::learn(network, calibration, numerics, recipe, seed)?;
     let mut layers = Vec::with_capacity(network.layers.len());
     for (index, (layer, outputs)) in network.layers.iter().zip(&floats).enumerate() {
-        let before = match index.checked_sub(1) {
-            None => calibration.inputs,
-            Some(before) => &floats[before],
-        };
-        let seen = input.seen(before, numerics.activation())?;
         // Formats of layers in between are equal; `check` saw to it.
-        let output = choose(outputs, numerics.output(), &layer.name)?;
+        let output = choose(outputs, numerics.output(), format!("the outputs of layer {}", layer.name))?;
         let fitted = match &learned {
             Some(learned) => learned[index].clone(),
             None => fit::weights(layer, index, &seen, recipe, grid, seed)?,
         };
         let bias = fit::bias(layer, &fitted, &seen, recipe)?;
         tensors.push(report::weights(layer, &fitted, recipe));
-        tensors.push(report::activations(&layer.name, "output", outputs, output, numerics.output(), recipe)?);
+        seen = output.seen(outputs, numerics.output(), QuantizerRounding::Fixed(Round::HalfToEven))?;
+        tensors.push(report::activations(&layer.name, "output", [outputs, &seen], output, numerics.output(), recipe));
         layers.push(quantize_layer(layer, &fitted, &bias, input, output, numerics)?);
         input = output;
     }
     if let (Some(gradients), Some(labels)) = (recipe.gradients, calibration.labels) {
         tensors.extend(gradients::report(network, calibration.inputs, labels, gradients, seed)?);
     }
-    Ok(Quantized { network: QuantizedNetwork::new(numerics.clone(), layers, recipe.activations.rounding), tensors })
+    let wrapping = layers.iter().filter_map(|layer| wrapping(layer, numerics)).collect();
+    let network = QuantizedNetwork::new(numerics.clone(), layers, recipe.activations.rounding);
+    Ok(Quantized { network, tensors, wrapping })
 }
 
 fn check(
@@ -167,6 +185,25 @@ fn check_network(network: &FloatNetwork, numerics: &Numerics) -> Result<(), Quan
     Ok(())
 }
 
+/// The layer's need, if the accumulator is narrower.
+fn wrapping(layer: &QuantizedLayer, numerics: &Numerics) -> Option<Wrapping> {
+    let (low, high) = (i128::from(numerics.activation().min()), i128::from(numerics.activation().max()));
+    let channel_bits = |j: usize| {
+        let bias = i128::from(layer.channels[j].bias);
+        let ends = layer.weights.iter().skip(j).step_by(layer.n).fold([bias, bias], |[least, most], &weight| {
+            let (a, b) = (i128::from(weight) * low, i128::from(weight) * high);
+            [least + a.min(b), most + a.max(b)]
+        });
+        spec::format::signed_bits_for(ends[0], ends[1])
+    };
+    let needed_bits = (0..layer.n).map(channel_bits).max().unwrap_or(1);
+    let accumulator_bits = numerics.accumulator_bits();
+    (needed_bits > accumulator_bits).then(|| Wrapping { layer: layer.name.clone(), needed_bits, accumulator_bits })
+}
+
+/// Biases of so many steps and more are refused before they are folded: 2^62, so that folding cannot overflow.
+const MOST_STEPS: f64 = (1_u64 << 62) as f64;
+
 fn quantize_layer(
     layer: &FloatLayer,
     fitted: &Fitted,
@@ -178,12 +215,16 @@ fn quantize_layer(
     let (k, n) = (layer.k, layer.n);
     // In units of s_x s_w, those of the accumulator.
     let unit = |channel: usize| f64::from(input.scale) * f64::from(fitted.scales[channel]);
-    let biases: Vec<i64> = (0..n).map(|j| (f64::from(bias[j]) / unit(j)).round_ties_even() as i64).collect();
+    let steps = |j: usize| (f64::from(bias[j]) / unit(j)).round_ties_even();
+    if let Some(channel) = (0..n).find(|&j| steps(j).abs() >= MOST_STEPS) {
+        let (layer, bias, step) = (layer.name.clone(), bias[channel], unit(channel));
+        return Err(QuantizeError::BiasSteps { layer, channel, bias, step });
+    }
+    let biases: Vec<i64> = (0..n).map(|j| steps(j) as i64).collect();
     let column_sums = fold_zero_point(-1, &fitted.values, &vec![0; n]);
     let mut channels = Vec::with_capacity(n);
     for j in 0..n {
-        // A quotient beyond 64 bits is saturated, and adding to it must not come back into range.
-        let bias = biases[j].saturating_sub(input.zero_point * column_sums[j]);
+        let bias = biases[j] - input.zero_point * column_sums[j];
         let format = numerics.bias();
         if !format.contains(bias) {
             let (min, max) = (format.min(), format.max());

@@ -71,7 +71,7 @@ fn damaged_models_are_refused() {
         ),
         ("multiplier_0", -1, "layer gemm1: multiplier = -1 must be a number of 32 bits, not negative"),
         ("shift_1", 64, "layer gemm2: channel 0: shift = 64 is out of range: it must be in 0..=63"),
-        ("zero_point_0", 256, "layer gemm1: channel 0: zero_point = 256 is out of range: it must be in -256..=255"),
+        ("zero_point_0", 256, "layer gemm1: zero_point of a channel = 256 must be -128, the output's"),
     ] {
         assert_eq!(refused(changed(name, |values| values[0] = value)), message);
     }
@@ -79,6 +79,8 @@ fn damaged_models_are_refused() {
     assert_eq!(short, "array bias_0 has the shape [3]: it must be [32]");
     let newer = refused(with_text(|text| text.replace("\"version\":1", "\"version\":2")));
     assert_eq!(newer, "the model has the format version 2: this version of Systole reads 1");
+    let chain = refused(with_text(|text| text.replacen("\"zero_point\":-128}", "\"zero_point\":-127}", 1)));
+    assert!(chain.contains("has no array weights_0") || chain.contains("must be"), "{chain}");
     assert!(refused(with_text(|text| text[1..].to_owned())).starts_with("the model's description does not parse: "));
     let narrow = refused(with_text(|text| text.replace("\"weight_bits\":8", "\"weight_bits\":99")));
     assert_eq!(narrow, "the model's numerics: numerics.weight_bits = 99 is out of range: it must be in 1..=16");

@@ -257,7 +257,7 @@ fn refusals_name_the_key_and_the_limit() {
     );
     assert_eq!(
         refused(&|recipe| recipe.activations.method = RangeMethod(calibrate::Method::Percentile(0.0))),
-        "layer input: percentile = 0 is out of range: it must be in (50, 100] for an affine range"
+        "the network's input: percentile = 0 is out of range: it must be in (50, 100] for an affine range"
     );
     let mut recipe = recipe(8, "min-max");
     recipe.gradients = Some(gradients(8));
@@ -280,7 +280,50 @@ fn refusals_name_the_key_and_the_limit() {
     for method in ["kl", "aciq"] {
         recipe.activations.method = method.parse().expect("a method");
         let refused = quantize(&digits.network, zeros, &machine, &recipe, 0).expect_err("refused").to_string();
-        assert!(refused.starts_with(&format!("layer input: {method}")), "{refused}");
+        assert!(refused.starts_with(&format!("the network's input: {method}")), "{refused}");
         assert!(refused.contains("every element is 0"), "{refused}");
     }
+}
+
+/// A channel of zeros has no scale of its own; its bias must still be stored to a step of the accumulator.
+#[test]
+fn channels_of_zeros_keep_their_bias() {
+    let layer = compiler::onnx::FloatLayer {
+        name: "fc".to_owned(),
+        k: 3,
+        n: 2,
+        weights: vec![0.5, 0.0, -0.25, 0.0, 1.0, 0.0],
+        bias: vec![0.0, 0.3],
+        relu: false,
+    };
+    let network = FloatNetwork { input_len: 3, layers: vec![layer] };
+    let calibration = Calibration { inputs: &[1.0, -1.0, 0.5, 0.25, 0.0, -0.5], labels: None };
+    for method in ["min-max", "mse", "ternary", "binary", "powers-of-two", "additive-powers-of-two"] {
+        // Three levels, as the layer has six weights.
+        let recipe = recipe(2, method);
+        let machine = numerics(recipe.weights.machine_bits(), |_| {});
+        let quantized = quantize(&network, calibration, &machine, &recipe, 0).expect("it fits");
+        let layer = &quantized.network.layers()[0];
+        assert_eq!([1, 3, 5].map(|at| layer.weights[at]), [0; 3], "{method}");
+        let step = layer.input.scale * layer.weight_scales[1];
+        assert!((layer.channels[1].bias as f32 * step - 0.3).abs() <= step, "{method}: {:?}", layer.channels[1]);
+    }
+}
+
+/// What the report says of the input, and what AdaRound fits, is what the machine will see.
+#[test]
+fn the_rounding_of_inputs_shows_in_the_report() {
+    let digits = Digits::new();
+    let machine = numerics(8, |raw| {
+        raw.activation_bits = 3;
+        raw.output_bits = 3;
+    });
+    let noise = |rounding: &str| {
+        let mut recipe = Recipe::min_max(8, 3);
+        recipe.activations.rounding = rounding.parse().expect("a rounding");
+        let quantized = digits.quantize(&machine, &recipe, 5).expect("it fits");
+        of(&quantized, Component::Activations)[0].mse
+    };
+    assert!(noise("floor") > 1.5 * noise("half-to-even"));
+    assert!(noise("stochastic=8") > 1.2 * noise("half-to-even"));
 }

@@ -2,7 +2,7 @@
 
 use crate::error::GoldenError;
 use crate::multiplier::Multiplier;
-use crate::scale::power_of_two;
+use crate::scale::{power_of_two, Scale};
 use crate::shift_round::{round_f64, shift_round};
 use spec::Round;
 use std::fmt;
@@ -111,7 +111,7 @@ impl Scheme {
     /// | `Tosa16` | the multiplier nearest to the ratio that has 15 bits, half away from zero, shift 2..=62 |
     /// | `Pow2` | the power of two nearest to the ratio by its logarithm: shift = -floor(log2(ratio sqrt 2)) |
     ///
-    /// Errors: a ratio that the scheme's parameters cannot stand for.
+    /// Errors: a ratio that the scheme's parameters cannot stand for. What this gives is legal, see [`Scheme::check`].
     pub fn from_ratio(kind: SchemeKind, ratio: f64) -> Result<Self, GoldenError> {
         // A ratio that is zero, negative or not finite is refused here for all kinds.
         let multiplier = Multiplier::from_ratio(ratio)?;
@@ -119,8 +119,8 @@ impl Scheme {
             true => Ok(()),
             false => Err(GoldenError::Ratio { value: ratio, min, max }),
         };
-        // Ratios below 2^-32 have a multiplier of 0, as in the peers.
-        let fixed = within(0.0, power_of_two(30));
+        // Ratios below 2^-32 have a multiplier of 0, as in the peers; from 2^30 - 1/4 on the nearest has 32 bits.
+        let fixed = within(0.0, (power_of_two(30) - 0.25).next_down());
         match kind {
             SchemeKind::FixedSingle => fixed.map(|()| Self::FixedSingle(multiplier)),
             SchemeKind::FixedDouble => fixed.map(|()| Self::FixedDouble(multiplier)),
@@ -138,7 +138,8 @@ impl Scheme {
                 Ok(Self::F64Away(ratio))
             }
             SchemeKind::F32Rndnu => {
-                within(power_of_two(-32), power_of_two(8) - 1.0)?;
+                // The greatest f32 below 2^8.
+                within(power_of_two(-32), power_of_two(8) - power_of_two(-16))?;
                 Ok(Self::F32Rndnu(ratio as f32))
             }
             SchemeKind::Tosa16 => {
@@ -150,13 +151,41 @@ impl Scheme {
                 Ok(Self::Tosa16 { m: m as i16, shift: (15 - e) as u32 })
             }
             SchemeKind::Pow2(round) => {
-                within(power_of_two(-62), 1.0 + 1.0 / power_of_two(2))?;
+                // Above it, 2 is nearer than 1, and no shift to the right gives it.
+                within(power_of_two(-62), std::f64::consts::SQRT_2.next_down())?;
                 // ratio = f 2^e with f in 1 ..< 2: up where f^2 >= 2, in integers.
                 let (bits, e) = (ratio.to_bits(), (ratio.to_bits() >> 52) as i32 - 1023);
                 let f = u128::from(1 << 52 | (bits & ((1 << 52) - 1)));
                 let nearest = e + i32::from(f * f >= 1 << 105);
                 Ok(Self::Pow2 { shift: (-nearest).max(0) as u32, round })
             }
+        }
+    }
+
+    /// Whether the parameters are legal: float scales positive, finite and normal, for `F32Rndnu` in 2^-32 ..< 2^8; a multiplier of
+    /// `Tosa16` that is not negative with a shift of 2..=62; a shift of `Pow2` of at most 62.
+    ///
+    /// Schemes that are written down by hand are not checked elsewhere: with illegal parameters [`Scheme::scale`] panics or gives a
+    /// value that means nothing.
+    pub fn check(self) -> Result<(), GoldenError> {
+        let shift = |shift: u32, min: u32| match (min..=62).contains(&shift) {
+            true => Ok(()),
+            false => Err(GoldenError::OutOfRange { property: "shift", value: shift.into(), min: min.into(), max: 62 }),
+        };
+        match self {
+            Self::FixedSingle(_) | Self::FixedDouble(_) | Self::FixedDoubleUp(_) | Self::S64Reduced(_) => Ok(()),
+            Self::F32Even(scale) => Scale::f32(scale).map(drop),
+            Self::F64Away(scale) => Scale::f64(scale).map(drop),
+            Self::F32Rndnu(scale) => {
+                Scale::f32(scale)?;
+                Self::from_ratio(SchemeKind::F32Rndnu, scale.into()).map(drop)
+            }
+            Self::Tosa16 { m, .. } if m < 0 => {
+                let (value, max) = (m.into(), i16::MAX.into());
+                Err(GoldenError::OutOfRange { property: "multiplier", value, min: 0, max })
+            }
+            Self::Tosa16 { shift: given, .. } => shift(given, 2),
+            Self::Pow2 { shift: given, .. } => shift(given, 0),
         }
     }
 

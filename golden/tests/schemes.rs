@@ -290,7 +290,8 @@ fn a_power_of_two_is_the_nearest_by_its_logarithm() {
 #[test]
 fn ratios_that_a_scheme_cannot_stand_for_are_refused_with_its_limits() {
     // Ratios below 2^-32 have a multiplier of 0.
-    let fixed = (0.0, 2.0_f64.powi(30));
+    // From 2^30 - 1/4 on the nearest multiplier has 32 bits.
+    let fixed = (0.0, (2.0_f64.powi(30) - 0.25).next_down());
     let limits = [
         (SchemeKind::FixedSingle, fixed),
         (SchemeKind::FixedDouble, fixed),
@@ -298,13 +299,14 @@ fn ratios_that_a_scheme_cannot_stand_for_are_refused_with_its_limits() {
         (SchemeKind::S64Reduced, (0.0, 2.0_f64.powi(14))),
         (SchemeKind::F32Even, (f32::MIN_POSITIVE.into(), f32::MAX.into())),
         (SchemeKind::F64Away, (f64::MIN_POSITIVE, f64::MAX)),
-        (SchemeKind::F32Rndnu, (2.0_f64.powi(-32), 255.0)),
+        (SchemeKind::F32Rndnu, (2.0_f64.powi(-32), 256.0_f32.next_down().into())),
         (SchemeKind::Tosa16, (2.0_f64.powi(-48), 2.0_f64.powi(12))),
-        (SchemeKind::Pow2(Round::Floor), (2.0_f64.powi(-62), 1.25)),
+        (SchemeKind::Pow2(Round::Floor), (2.0_f64.powi(-62), 2.0_f64.sqrt().next_down())),
     ];
     for (kind, (min, max)) in limits {
         for within in [min.max(f64::from_bits(1)), max] {
             let scheme = Scheme::from_ratio(kind, within).expect("within the limits");
+            assert_eq!(scheme.check(), Ok(()), "{scheme}");
             // It works at the limits.
             scheme.scale(i64::MIN);
             scheme.scale(i64::MAX);
@@ -320,4 +322,20 @@ fn ratios_that_a_scheme_cannot_stand_for_are_refused_with_its_limits() {
             assert!(Scheme::from_ratio(kind, never).is_err(), "{}, {never}", kind.name());
         }
     }
+}
+
+#[test]
+fn schemes_written_by_hand_are_checked_on_request() {
+    let refused = |scheme: Scheme| scheme.check().expect_err("refused").to_string();
+    for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-40] {
+        for scheme in [Scheme::F32Even(scale), Scheme::F32Rndnu(scale), Scheme::F64Away((scale * 1e-300_f32).into())] {
+            assert!(refused(scheme).contains("must be positive, finite and normal"), "{scheme}");
+        }
+    }
+    assert!(refused(Scheme::F32Rndnu(256.0)).starts_with("the ratio of scales 2.56e2 is out of range"));
+    assert_eq!(refused(Scheme::Tosa16 { m: -1, shift: 3 }), "multiplier = -1 is out of range: it must be in 0..=32767");
+    assert_eq!(refused(Scheme::Tosa16 { m: 1, shift: 1 }), "shift = 1 is out of range: it must be in 2..=62");
+    let pow2 = |shift| Scheme::Pow2 { shift, round: Round::Floor };
+    assert_eq!(refused(pow2(200)), "shift = 200 is out of range: it must be in 0..=62");
+    assert_eq!(pow2(0).check(), Ok(()));
 }

@@ -57,16 +57,23 @@ fn lane_row(acc: i64, multiplier: i64, shift: u32, output: OutputStage, expected
     }
 }
 
-/// Requires that no row differs and that there are `n` of them.
-fn agrees(what: &str, numerics: &Numerics, rows: &[LaneRow], n: usize) {
+/// How many rows give a value between the bounds, not one of them.
+fn inside(rows: &[LaneRow]) -> usize {
+    rows.iter().filter(|row| row.bounds.low < row.expected && row.expected < row.bounds.high).count()
+}
+
+/// Requires that no row differs and that there are `n` of them; returns how many are not at a bound.
+fn agrees(what: &str, numerics: &Numerics, rows: &[LaneRow], n: usize) -> usize {
     let lane = Lane::build(numerics, &options()).unwrap_or_else(|e| panic!("{what}: {e}"));
     let report = lane.run(rows, 1).unwrap_or_else(|e| panic!("{what}: {e}"));
     let first = report.first.map(|(index, actual)| (index, rows[index], actual));
     assert_eq!((report.rows, report.differing, first), (n, 0, None), "{what}");
+    inside(rows)
 }
 
 #[test]
 fn gemmlowp_on_the_lane() {
+    let mut n_inside = Vec::new();
     // The high multiply of a negative factor is that of both factors negated; the greatest one takes 32 bits.
     for (set, width) in [("high32", 32), ("high16", 16)] {
         let high = |row: Row| gemmlowp::high(row, width);
@@ -76,31 +83,35 @@ fn gemmlowp_on_the_lane() {
             lane_row(a, b, width - 1, WIDEST, high(*row))
         };
         let rows: Vec<LaneRow> = rows.iter().map(row).collect();
-        agrees(set, &numerics(MachineScheme::FixedSingle, UP, [34, 32], INT16), &rows, 65_536);
+        n_inside.push(agrees(set, &numerics(MachineScheme::FixedSingle, UP, [34, 32], INT16), &rows, 65_536));
     }
     for (set, width, n) in [("divide32", 32, 65_536), ("divide16", 16, 32_768)] {
         let rows = gemmlowp::checked_rows(set, |fields| gemmlowp::divide_row(fields, width), gemmlowp::divide);
         let rows: Vec<LaneRow> =
             rows.iter().map(|&row| lane_row(row.a, 1, row.n, WIDEST, gemmlowp::divide(row))).collect();
-        agrees(set, &numerics(MachineScheme::Pow2, AWAY, [32, 0], INT16), &rows, n);
+        n_inside.push(agrees(set, &numerics(MachineScheme::Pow2, AWAY, [32, 0], INT16), &rows, n));
     }
     let rows = gemmlowp::checked_rows("scale32", gemmlowp::scale_row, gemmlowp::fixed_double);
     let rows: Vec<LaneRow> =
         rows.iter().map(|&row| lane_row(row.a, row.b, 31 + row.n, WIDEST, gemmlowp::fixed_double(row))).collect();
-    agrees("scale32", &numerics(MachineScheme::FixedDouble, AWAY, [32, 31], INT16), &rows, 131_072);
+    n_inside.push(agrees("scale32", &numerics(MachineScheme::FixedDouble, AWAY, [32, 31], INT16), &rows, 131_072));
+    // Of results of 32 bits, many lie beyond the lane's 16.
+    assert_eq!(n_inside, [9_583, 65_152, 36_013, 32_714, 80_184]);
 }
 
 #[test]
 fn litert_and_tflite_micro_on_the_lane() {
     let all = litert_rows::rows();
+    let mut n_inside = Vec::new();
     for (scheme, round, column) in [(MachineScheme::FixedDouble, AWAY, 0), (MachineScheme::FixedDoubleUp, UP, 1)] {
         let row = |row: &litert_rows::Row| {
             lane_row(row.acc, row.multiplier.m().into(), row.multiplier.shift(), row.output, row.y[column])
         };
         let rows: Vec<LaneRow> = all.iter().map(row).collect();
         let numerics = numerics(scheme, round, [32, 31], Format::new(8, true));
-        agrees(scheme.name(), &numerics, &rows, litert_rows::N_ROWS);
+        n_inside.push(agrees(scheme.name(), &numerics, &rows, litert_rows::N_ROWS));
     }
+    assert_eq!(n_inside, [1_944, 2_022]);
 }
 
 /// The lane for a value: scheme, and the output's format.
@@ -131,14 +142,15 @@ fn tosa_on_the_lane() {
             }
         }
     }
-    let mut n = 0;
+    let (mut n, mut n_inside) = (0, 0);
     for ((scheme, scale32, format), rows) in &lanes {
         let round = if *scheme == MachineScheme::FixedDouble { AWAY } else { UP };
         // Unsigned inputs take a bit more than signed ones of their width.
         let widths = if *scale32 { [34, 31] } else { [50, 15] };
-        agrees(&format!("{scheme} to {format}"), &numerics(*scheme, round, widths, *format), rows, rows.len());
+        n_inside +=
+            agrees(&format!("{scheme} to {format}"), &numerics(*scheme, round, widths, *format), rows, rows.len());
         n += rows.len();
     }
     // 259 and 119 conformance tests, 18 tie sets.
-    assert_eq!(n, 2067 + 2250 + 2067 + 73_728);
+    assert_eq!((n, n_inside), (2067 + 2250 + 2067 + 73_728, 45_320));
 }

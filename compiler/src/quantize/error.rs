@@ -42,8 +42,14 @@ pub enum QuantizeError {
     LabelCount { given: usize, rows: usize },
     #[error("numerics.scheme = pow2 needs scales that are powers of two, and weights.method = {method} gives others")]
     ScalesOfCodebook { method: String },
-    #[error("layer {layer}: {source}")]
-    Calibrate { layer: String, source: CalibrateError },
+    #[error("{tensor}: {source}")]
+    Calibrate { tensor: String, source: CalibrateError },
+    #[error("layer {layer}: float outputs are not finite on the calibration data: the first is output {at}")]
+    FloatOutput { layer: String, at: usize },
+    #[error(
+        "layer {layer}, channel {channel}: the bias {bias:e} is beyond 64 bits in steps of {step:e} (input scale x weight scale)"
+    )]
+    BiasSteps { layer: String, channel: usize, bias: f32, step: f64 },
     #[error(transparent)]
     Quantizer(#[from] GoldenError),
     #[error("the input has {given} values: it must have one or more rows of {input_len}")]

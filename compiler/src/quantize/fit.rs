@@ -19,9 +19,10 @@ pub(super) struct Fitted {
     pub values: Vec<i32>,
     /// One per output channel.
     pub scales: Vec<f32>,
-    /// The values a weight may take: ends, and how many.
+    /// The values a weight may take: ends, the distances of the ends from their neighbours, and how many.
     pub low: i32,
     pub high: i32,
+    pub gaps: [i32; 2],
     pub levels: usize,
 }
 
@@ -57,14 +58,14 @@ pub(super) fn weights(
     grid: Grid,
     seed: u64,
 ) -> Result<Fitted, QuantizeError> {
-    let at = |source: CalibrateError| QuantizeError::Calibrate { layer: layer.name.clone(), source };
+    let at = |source: CalibrateError| QuantizeError::Calibrate { tensor: format!("layer {}", layer.name), source };
     let (w, shape, format) = (&layer.weights, [layer.k, layer.n], weight_format(recipe.weights.machine_bits())?);
     let per = per(recipe.weights.granularity);
     let codebook = |fit: Result<CodebookFit, CalibrateError>| {
         let fit = fit.map_err(at)?;
-        let levels = fit.codebook.levels();
-        let (low, high, n_levels) = (levels[0], levels[levels.len() - 1], levels.len());
-        Ok(Fitted { values: fit.values(), scales: spread(&fit.scales, layer.n), low, high, levels: n_levels })
+        let mut fitted = Fitted::new(fit.values(), spread(&fit.scales, layer.n), fit.codebook.levels());
+        fitted.clear_zero_columns(layer);
+        Ok(fitted)
     };
     match recipe.weights.method {
         WeightMethod::Uniform(_) => uniform(layer, index, inputs, recipe, grid, seed),
@@ -93,7 +94,7 @@ fn scales(layer: &FloatLayer, recipe: &Recipe, grid: Grid, format: QFormat) -> R
         // The distributions start from the scale of least error.
         _ => calibrate::Method::Mse,
     };
-    let at = |source: CalibrateError| QuantizeError::Calibrate { layer: layer.name.clone(), source };
+    let at = |source: CalibrateError| QuantizeError::Calibrate { tensor: format!("layer {}", layer.name), source };
     let choose = |values: &[f32]| {
         if values.iter().all(|&w| w == 0.0) {
             return Ok(None);
@@ -123,7 +124,9 @@ fn uniform(
     let values = match recipe.weights.rounding {
         WeightRounding::AdaRound => {
             let rounded = calibrate::adaround(&layer.weights, shape, inputs, &scales, format);
-            rounded.map_err(|source| QuantizeError::Calibrate { layer: layer.name.clone(), source })?.values
+            rounded
+                .map_err(|source| QuantizeError::Calibrate { tensor: format!("layer {}", layer.name), source })?
+                .values
         }
         WeightRounding::Element(rounding) => {
             let quantizer = Quantizer::new(QuantizerParts {
@@ -139,8 +142,7 @@ fn uniform(
             quantizer.quantize(&layer.weights, &shape)?
         }
     };
-    let levels = format.n_levels() as usize;
-    Ok(Fitted { values, scales, low: format.min() as i32, high: format.max() as i32, levels })
+    Ok(Fitted::new(values, scales, &levels_of(format)))
 }
 
 /// Golden's rounding of the tensor with that number.
@@ -166,7 +168,7 @@ pub(super) fn learn(
     }
     let grid = if numerics.scheme() == MachineScheme::Pow2 { Grid::PowersOfTwo } else { Grid::Any };
     let format = weight_format(recipe.weights.bits)?;
-    let levels: Vec<i32> = (format.min()..=format.max()).map(|level| level as i32).collect();
+    let levels = levels_of(format);
     let scales = network.layers.iter().map(|layer| scales(layer, recipe, grid, format));
     let scales = scales.collect::<Result<Vec<_>, _>>()?;
     let of_layers: Vec<LayerLevels<'_>> = scales.iter().map(|scales| LayerLevels { levels: &levels, scales }).collect();
@@ -174,15 +176,8 @@ pub(super) fn learn(
     let learning = Learning { seed, ..LEARNING };
     // The float network itself is the target: the same with and without labels.
     let learnt = learn_levels(&linear, &of_layers, calibration.inputs, Target::FloatNetwork, learning);
-    let learnt = learnt.map_err(|source| QuantizeError::Calibrate { layer: "of all".to_owned(), source })?;
-    let (low, high) = (levels[0], levels[levels.len() - 1]);
-    let fitted = learnt.values.into_iter().zip(scales).map(|(values, scales)| Fitted {
-        values,
-        scales,
-        low,
-        high,
-        levels: levels.len(),
-    });
+    let learnt = learnt.map_err(|source| QuantizeError::Calibrate { tensor: "all layers".to_owned(), source })?;
+    let fitted = learnt.values.into_iter().zip(scales).map(|(values, scales)| Fitted::new(values, scales, &levels));
     Ok(Some(fitted.collect()))
 }
 
@@ -198,10 +193,36 @@ pub(super) fn bias(
     }
     let shape = [layer.k, layer.n];
     let corrected = calibrate::bias_correction(&layer.weights, &fitted.real(), shape, inputs, &layer.bias);
-    corrected.map_err(|source| QuantizeError::Calibrate { layer: layer.name.clone(), source })
+    corrected.map_err(|source| QuantizeError::Calibrate { tensor: format!("layer {}", layer.name), source })
+}
+
+/// All values of a format of at most 16 bits, as the machine's weights are.
+fn levels_of(format: QFormat) -> Vec<i32> {
+    (format.min()..=format.max()).map(|level| level as i32).collect()
 }
 
 impl Fitted {
+    fn new(values: Vec<i32>, scales: Vec<f32>, levels: &[i32]) -> Self {
+        let last = levels.len() - 1;
+        let gap = |low: usize, high: usize| (levels[high] - levels[low]).max(1);
+        let gaps = [gap(0, 1.min(last)), gap(last.saturating_sub(1), last)];
+        Self { values, scales, low: levels[0], high: levels[last], gaps, levels: levels.len() }
+    }
+
+    /// Channels of zeros have no scale of their own: they get the greatest of the others, so that their bias keeps its precision,
+    /// and weights of 0, which every machine has, also where the codebook has not.
+    fn clear_zero_columns(&mut self, layer: &FloatLayer) {
+        let n = layer.n;
+        let is_zero = |j: usize| layer.weights.iter().skip(j).step_by(n).all(|&w| w == 0.0);
+        let zeros: Vec<usize> = (0..n).filter(|&j| is_zero(j)).collect();
+        let others = (0..n).filter(|j| !zeros.contains(j)).map(|j| self.scales[j]);
+        let scale = others.reduce(f32::max).unwrap_or(1.0);
+        for j in zeros {
+            self.scales[j] = scale;
+            self.values.iter_mut().skip(j).step_by(n).for_each(|value| *value = 0);
+        }
+    }
+
     /// scale times integer.
     pub fn real(&self) -> Vec<f32> {
         let n = self.scales.len();

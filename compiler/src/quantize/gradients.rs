@@ -24,7 +24,7 @@ pub(super) fn report(
     let labels = labels.collect::<Option<Vec<usize>>>().ok_or(QuantizeError::Labels { classes })?;
     let layers: Vec<Linear> = network.layers.iter().map(linear).collect();
     let gradients = calibrate::gradients(&layers, inputs, &labels)
-        .map_err(|source| QuantizeError::Calibrate { layer: "of all".to_owned(), source })?;
+        .map_err(|source| QuantizeError::Calibrate { tensor: "gradients of all layers".to_owned(), source })?;
     let mut reports = Vec::new();
     for (layer, gradient) in network.layers.iter().zip(&gradients.layers) {
         for (tensor, values) in [("by weights", &gradient.weights), ("by outputs", &gradient.outputs)] {
@@ -45,7 +45,7 @@ fn tensor_report(
 ) -> Result<TensorReport, QuantizeError> {
     let format = weight_format(recipe.bits)?;
     let choice = calibrate::choose(values, format, recipe.method.0, Symmetry::Symmetric, Grid::Any)
-        .map_err(|source| QuantizeError::Calibrate { layer: layer.to_owned(), source })?;
+        .map_err(|source| QuantizeError::Calibrate { tensor: format!("gradient {tensor} of layer {layer}"), source })?;
     let quantizer = Quantizer::new(QuantizerParts {
         format,
         scales: vec![Scale::f32(choice.scale)?],
@@ -59,8 +59,8 @@ fn tensor_report(
     let shape = [values.len()];
     let became = quantizer.dequantize(&quantizer.quantize(values, &shape)?, &shape)?;
     let scale = f64::from(choice.scale);
-    let (low, high) = (scale * format.min() as f64, scale * format.max() as f64);
-    let errors = errors(values, &became, |_| (low, high, scale / 2.0));
+    let ends = (scale * (format.min() as f64 - 0.5), scale * (format.max() as f64 + 0.5));
+    let errors = errors(values, &became, |_| ends);
     Ok(TensorReport {
         component: Component::Gradients,
         layer: layer.to_owned(),

@@ -33,7 +33,7 @@ pub enum ModelError {
     #[error("the model's description does not parse: {0}")]
     Parse(serde_json::Error),
     #[error("the model has the format version {given}: this version of Systole reads {VERSION}")]
-    Version { given: u32 },
+    Version { given: String },
     #[error("the model's numerics: {0}")]
     Numerics(#[from] ConfigError),
     #[error("layer {layer}: {source}")]
@@ -113,9 +113,8 @@ impl QuantizedNetwork {
         let text = npz.text("systole")?;
         // The version first: another one may have other fields.
         let version: serde_json::Value = serde_json::from_str(&text).map_err(ModelError::Parse)?;
-        let given = version["version"].as_u64().and_then(|version| u32::try_from(version).ok()).unwrap_or(0);
-        if given != VERSION {
-            return Err(ModelError::Version { given });
+        if version["version"] != VERSION {
+            return Err(ModelError::Version { given: version["version"].to_string() });
         }
         let description: Description = serde_json::from_str(&text).map_err(ModelError::Parse)?;
         let numerics = Numerics::try_from(description.numerics)?;
@@ -125,8 +124,15 @@ impl QuantizedNetwork {
         let mut layers: Vec<QuantizedLayer> = Vec::new();
         for (index, description) in description.layers.into_iter().enumerate() {
             let layer = read_layer(&mut npz, index, description, &numerics)?;
-            if let Some(before) = layers.last().filter(|before| before.n != layer.k) {
-                return Err(ModelError::Chain { layer: layer.name, k: layer.k, n: before.n });
+            if let Some(before) = layers.last() {
+                if before.n != layer.k {
+                    return Err(ModelError::Chain { layer: layer.name, k: layer.k, n: before.n });
+                }
+                if before.output != layer.input {
+                    let rule = format!("{:?}, the output of the layer before it", before.output);
+                    let value = format!("{:?}", layer.input);
+                    return Err(ModelError::Value { layer: layer.name, what: "input", value, rule });
+                }
             }
             layers.push(layer);
         }
@@ -146,7 +152,9 @@ fn read_layer(
     let array = |array: &str| format!("{array}_{index}");
     let integers = |npz: &mut Npz, name: &str, shape: &[usize]| npz.integers(&array(name), shape);
     let weights = integers(npz, "weights", &[k, n])?;
-    let weights = weights.into_iter().map(|weight| i32::try_from(weight).unwrap_or(i32::MAX)).collect::<Vec<i32>>();
+    let narrow =
+        |weight: i64| i32::try_from(weight).map_err(|_| value("weight", weight.to_string(), "a number of 32 bits"));
+    let weights = weights.into_iter().map(narrow).collect::<Result<Vec<i32>, _>>()?;
     let weight_scales = npz.floats(&array("weight_scales"), &[n])?;
     let [bias, multiplier, shift, zero_point] =
         ["bias", "multiplier", "shift", "zero_point"].map(|name| integers(npz, name, &[n]));
@@ -157,6 +165,10 @@ fn read_layer(
             u32::try_from(given).map_err(|_| value(what, given.to_string(), "a number of 32 bits, not negative"))
         };
         let (multiplier, shift) = (unsigned("multiplier", multiplier[j])?, unsigned("shift", shift[j])?);
+        if zero_point[j] != output.zero_point {
+            let rule = format!("{}, the output's", output.zero_point);
+            return Err(value("zero_point of a channel", zero_point[j].to_string(), &rule));
+        }
         channels.push(Channel { bias: bias[j], multiplier, shift, zero_point: zero_point[j] });
     }
     for scale in weight_scales.iter().chain([&input.scale, &output.scale]) {

@@ -8,7 +8,7 @@ use golden::{layer_fast, Bounds, Channel, Shape, Stream};
 use spec::{Format, Numerics, Rounding};
 
 /// The tensor number of the stream that rounds the network's inputs.
-const INPUT_STREAM: u32 = u32::MAX;
+pub(super) const INPUT_STREAM: u32 = u32::MAX;
 
 /// One linear layer in integers.
 #[derive(Clone, Debug, PartialEq)]

@@ -45,9 +45,15 @@ impl ActivationQuantization {
         quantizer.quantize(values, &[values.len()])
     }
 
-    /// The values as the machine sees them: quantized and back.
-    pub(super) fn seen(&self, values: &[f32], format: Format) -> Result<Vec<f32>, GoldenError> {
-        Ok(self.quantize(values, format)?.into_iter().map(|q| self.dequantize(q)).collect())
+    /// The values as the machine sees them: quantized by the rounding and back.
+    pub(super) fn seen(
+        &self,
+        values: &[f32],
+        format: Format,
+        rounding: QuantizerRounding,
+    ) -> Result<Vec<f32>, GoldenError> {
+        let q = self.quantizer(format, rounding)?.quantize(values, &[values.len()])?;
+        Ok(q.into_iter().map(|q| self.dequantize(q)).collect())
     }
 
     /// scale (q - zero_point).

@@ -205,7 +205,10 @@ impl FromStr for WeightMethod {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Ok(match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
-            ("k-means", Some(value)) => Self::KMeans { levels: number("k-means", value)? },
+            ("k-means", Some(value)) => match number("k-means", value)? {
+                levels @ 2.. => Self::KMeans { levels },
+                other => return Err(format!("k-means = {other} must be at least 2 levels")),
+            },
             ("powers-of-two", None) => Self::PowersOfTwo,
             ("additive-powers-of-two", None) => Self::AdditivePowersOfTwo,
             ("ternary", None) => Self::Ternary,

@@ -1,6 +1,5 @@
 //! What quantization does to each tensor, by component.
 
-use super::error::QuantizeError;
 use super::fit::Fitted;
 use super::parameters::ActivationQuantization;
 use super::recipe::{Granularity, Recipe, WeightMethod};
@@ -45,7 +44,7 @@ pub struct TensorReport {
     pub sqnr_db: Option<f64>,
     /// The mean squared error.
     pub mse: f64,
-    /// The share of elements more than half a step beyond the range.
+    /// The share of elements more than half the outermost step beyond the range.
     pub clipped_share: f64,
     pub bytes_float: usize,
     pub bytes_quantized: usize,
@@ -58,17 +57,17 @@ pub(super) struct Errors {
     pub clipped_share: f64,
 }
 
-/// `range` gives the least and greatest value of an element's range, and half a step.
-pub(super) fn errors(values: &[f32], became: &[f32], range: impl Fn(usize) -> (f64, f64, f64)) -> Errors {
+/// `range` gives where an element's range ends: half a step beyond the least and the greatest value.
+pub(super) fn errors(values: &[f32], became: &[f32], range: impl Fn(usize) -> (f64, f64)) -> Errors {
     let (mut signal, mut noise, mut clipped) = (0.0, 0.0, 0_usize);
     for (at, (&value, &became)) in values.iter().zip(became).enumerate() {
-        let (value, (low, high, half)) = (f64::from(value), range(at));
+        let (value, (low, high)) = (f64::from(value), range(at));
         signal += value * value;
         noise += (value - f64::from(became)).powi(2);
-        clipped += usize::from(value < low - half || value > high + half);
+        clipped += usize::from(value < low || value > high);
     }
     let n = values.len().max(1) as f64;
-    let sqnr_db = (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10());
+    let sqnr_db = (signal > 0.0 && noise > 0.0).then(|| calibrate::decibels(signal / noise));
     Errors { sqnr_db, mse: noise / n, clipped_share: clipped as f64 / n }
 }
 
@@ -79,7 +78,8 @@ pub(super) fn bytes(elements: usize, bits: u32) -> usize {
 pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> TensorReport {
     let errors = errors(&layer.weights, &fitted.real(), |at| {
         let scale = f64::from(fitted.scales[at % layer.n]);
-        (scale * f64::from(fitted.low), scale * f64::from(fitted.high), scale / 2.0)
+        let [below, above] = fitted.gaps.map(|gap| f64::from(gap) / 2.0);
+        (scale * (f64::from(fitted.low) - below), scale * (f64::from(fitted.high) + above))
     });
     let bits = recipe.weights.machine_bits();
     let per = match (recipe.weights.method, recipe.weights.granularity) {
@@ -112,17 +112,17 @@ pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> T
 pub(super) fn activations(
     layer: &str,
     tensor: &'static str,
-    values: &[f32],
+    [values, became]: [&[f32]; 2],
     quantization: ActivationQuantization,
     format: Format,
     recipe: &Recipe,
-) -> Result<TensorReport, QuantizeError> {
-    let became = quantization.seen(values, format)?;
+) -> TensorReport {
     let end = |q: i64| f64::from(quantization.scale) * (q - quantization.zero_point) as f64;
-    let (low, high, half) = (end(format.min()), end(format.max()), f64::from(quantization.scale) / 2.0);
-    let errors = errors(values, &became, |_| (low, high, half));
+    let half = f64::from(quantization.scale) / 2.0;
+    let ends = (end(format.min()) - half, end(format.max()) + half);
+    let errors = errors(values, became, |_| ends);
     let symmetry = if quantization.zero_point == 0 { "" } else { ", zero point" };
-    Ok(TensorReport {
+    TensorReport {
         component: Component::Activations,
         layer: layer.to_owned(),
         tensor,
@@ -136,5 +136,5 @@ pub(super) fn activations(
         clipped_share: errors.clipped_share,
         bytes_float: 4 * values.len(),
         bytes_quantized: bytes(values.len(), format.bits()),
-    })
+    }
 }
