@@ -68,9 +68,8 @@ pub(super) fn weights(
         Ok(fitted)
     };
     match recipe.weights.method {
-        WeightMethod::Uniform(_) => uniform(layer, index, inputs, recipe, grid, seed),
-        // Learnt for all layers together: see `learn`.
-        WeightMethod::Probabilistic => uniform(layer, index, inputs, recipe, grid, seed),
+        // Learned weights are learned for all layers together, see `learn`; alone, a layer starts like a uniform one.
+        WeightMethod::Uniform(_) | WeightMethod::Probabilistic => uniform(layer, index, inputs, recipe, grid, seed),
         WeightMethod::KMeans { levels } => {
             codebook(calibrate::fit_kmeans(w, shape, levels, calibrate::Start::Linear, format))
         }
