@@ -90,7 +90,8 @@ pub struct QuantizeArgs {
     /// Calibration of weights and activations: min-max, percentile=P, kl, mse, aciq.
     #[arg(long)]
     pub method: Option<RangeMethod>,
-    /// Of weights: those of --method, or k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, probabilistic.
+    /// Of weights: those of --method, or k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, mxint8=RULE,
+    /// probabilistic.
     #[arg(long, value_name = "METHOD")]
     pub weight_method: Option<WeightMethod>,
     #[arg(long, value_name = "METHOD")]

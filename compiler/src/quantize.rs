@@ -137,8 +137,8 @@ fn check(
             return Err(QuantizeError::NoLabels);
         }
     }
-    let codebook =
-        !matches!(recipe.weights.method, recipe::WeightMethod::Uniform(_) | recipe::WeightMethod::Probabilistic);
+    use recipe::WeightMethod::{Mxint8, Probabilistic, Uniform};
+    let codebook = !matches!(recipe.weights.method, Uniform(_) | Probabilistic | Mxint8 { .. });
     if numerics.scheme() == MachineScheme::Pow2 && codebook {
         return Err(QuantizeError::ScalesOfCodebook { method: recipe.weights.method.to_string() });
     }

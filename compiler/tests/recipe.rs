@@ -327,3 +327,29 @@ fn the_rounding_of_inputs_shows_in_the_report() {
     assert!(noise("floor") > 1.5 * noise("half-to-even"));
     assert!(noise("stochastic=8") > 1.2 * noise("half-to-even"));
 }
+
+/// Elements and exponents by golden's codec; the machine's integers stand for exactly the same reals.
+#[test]
+fn mxint8_weights_run_as_shifted_integers() {
+    use golden::mx::{decode, encode, MxExponent};
+    let digits = Digits::new();
+    for rule in MxExponent::ALL {
+        let recipe = recipe(14, &format!("mxint8={}", rule.name()));
+        let quantized = digits.quantize(&numerics(14, |_| {}), &recipe, 0).expect("the exponents are near each other");
+        for (layer, float) in quantized.network.layers().iter().zip(&digits.network.layers) {
+            for j in 0..float.n {
+                let column: Vec<f32> = float.weights.iter().skip(j).step_by(float.n).copied().collect();
+                let blocks = column.chunks(32).map(|block| encode(block, rule, Round::HalfToEven).expect("finite"));
+                let expected: Vec<f64> = blocks.flat_map(|block| decode(&block)).collect();
+                let column = layer.weights.iter().skip(j).step_by(float.n);
+                let actual: Vec<f64> = column.map(|&q| f64::from(q) * f64::from(layer.weight_scales[j])).collect();
+                assert_eq!(actual, expected, "{}, channel {j}", rule.name());
+            }
+        }
+        let correct = digits.correct(&quantized);
+        assert!(correct >= 347, "{}: {correct} of 360", rule.name());
+    }
+    let refused = digits.quantize(&numerics(8, |_| {}), &recipe(8, "mxint8=floor-saturate"), 0).expect_err("refused");
+    assert!(refused.to_string().contains("too far apart for weights of 8 bits: one would be "), "{refused}");
+    assert!("mxint8=best".parse::<WeightMethod>().is_err_and(|e| e.contains("floor-saturate, bump-above-greatest")));
+}

@@ -42,6 +42,12 @@ pub enum QuantizeError {
     LabelCount { given: usize, rows: usize },
     #[error("numerics.scheme = pow2 needs scales that are powers of two, and weights.method = {method} gives others")]
     ScalesOfCodebook { method: String },
+    #[error(
+        "layer {layer}, channel {channel}: the exponents of its MXINT8 blocks are too far apart for weights of {bits} bits: one would be {value}"
+    )]
+    MxSpread { layer: String, channel: usize, value: i64, bits: u32 },
+    #[error("layer {layer}, channel {channel}: its MXINT8 scale 2^{power} must be at least 2^-126")]
+    MxScale { layer: String, channel: usize, power: i32 },
     #[error("{tensor}: {source}")]
     Calibrate { tensor: String, source: CalibrateError },
     #[error("layer {layer}: float outputs are not finite on the calibration data: the first is output {at}")]

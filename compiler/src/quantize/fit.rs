@@ -6,11 +6,12 @@ use super::Calibration;
 use crate::onnx::{FloatLayer, FloatNetwork};
 use calibrate::probabilistic::{learn_levels, LayerLevels, Learning, Target};
 use calibrate::{CalibrateError, CodebookFit, Grid, Linear, Per};
+use golden::mx::{self, MxExponent, MX_BLOCK};
 use golden::{
     Codebook, InfinityPolicy, Kind, NanPolicy, Order, QFormat, Quantizer, QuantizerParts, QuantizerRounding, Range,
     Scale, Stream,
 };
-use spec::{MachineScheme, Numerics};
+use spec::{MachineScheme, Numerics, Round};
 
 /// Weights in integers.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,7 @@ pub(super) fn weights(
             let levels = Codebook::additive_powers_of_two(format, 2, format.bits() - 1)?;
             codebook(calibrate::fit_levels(w, shape, levels, per))
         }
+        WeightMethod::Mxint8 { rule } => mxint8(layer, rule, format),
         WeightMethod::Ternary => codebook(calibrate::fit_ternary(w, shape, per)),
         WeightMethod::Binary => codebook(calibrate::fit_binary(w, shape, per)),
     }
@@ -141,6 +143,37 @@ fn uniform(
             quantizer.quantize(&layer.weights, &shape)?
         }
     };
+    Ok(Fitted::new(values, scales, &levels_of(format)))
+}
+
+/// MXINT8 blocks along k, brought to one power-of-two scale a channel: an element of a block with the exponent e is e - least bits
+/// further left, least being the least exponent of the channel's blocks that are not all 0. Exact, or refused.
+fn mxint8(layer: &FloatLayer, rule: MxExponent, format: QFormat) -> Result<Fitted, QuantizeError> {
+    let (k, n) = (layer.k, layer.n);
+    let (mut values, mut scales) = (vec![0; k * n], vec![1.0; n]);
+    for channel in 0..n {
+        let column: Vec<f32> = layer.weights.iter().skip(channel).step_by(n).copied().collect();
+        let blocks = column.chunks(MX_BLOCK).map(|block| mx::encode(block, rule, Round::HalfToEven));
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        let used = blocks.iter().filter(|block| block.elements.iter().any(|&element| element != 0));
+        let Some(least) = used.map(|block| block.exponent).min() else { continue };
+        // The exponent of the elements' last bit; f32 has it as a normal number from -126 on.
+        let power = least - 6;
+        if power < -126 {
+            return Err(QuantizeError::MxScale { layer: layer.name.clone(), channel, power });
+        }
+        scales[channel] = f32::from_bits(((power + 127) as u32) << 23);
+        let elements = blocks.iter().flat_map(|block| block.elements.iter().map(|&element| (element, block.exponent)));
+        for (row, (element, exponent)) in elements.enumerate().filter(|(_, (element, _))| *element != 0) {
+            // Elements have 8 bits; a spread of exponents beyond 48 fits no weight.
+            let value = i64::from(element) << (exponent - least).min(48);
+            if !format.contains(value) {
+                let (layer, bits) = (layer.name.clone(), format.bits());
+                return Err(QuantizeError::MxSpread { layer, channel, value, bits });
+            }
+            values[row * n + channel] = value as i32;
+        }
+    }
     Ok(Fitted::new(values, scales, &levels_of(format)))
 }
 

@@ -23,6 +23,7 @@
 //! ```
 
 use calibrate::{Method, Symmetry};
+use golden::mx::MxExponent;
 use serde::{Deserialize, Serialize};
 use spec::Round;
 use std::fmt;
@@ -57,6 +58,11 @@ pub enum WeightMethod {
     Binary,
     /// Distributions over levels are learned, and their modes taken.
     Probabilistic,
+    /// Blocks of 32 weights of a channel with a power-of-two scale each (MXINT8), by a rule for the block's exponent. The machine
+    /// has one scale a channel, so elements are shifted left by what their block's exponent exceeds the channel's least.
+    Mxint8 {
+        rule: MxExponent,
+    },
 }
 
 /// How weights are brought to the levels.
@@ -179,7 +185,8 @@ impl WeightRecipe {
 }
 
 const METHODS: &str = "min-max, percentile=P, kl, mse, aciq";
-const CODEBOOKS: &str = "k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, probabilistic";
+const CODEBOOKS: &str =
+    "k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, mxint8=EXPONENT_RULE, probabilistic";
 
 fn number<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{name} = {text:?} must be a number"))
@@ -209,6 +216,12 @@ impl FromStr for WeightMethod {
                 levels @ 2.. => Self::KMeans { levels },
                 other => return Err(format!("k-means = {other} must be at least 2 levels")),
             },
+            ("mxint8", Some(value)) => {
+                let rule = MxExponent::ALL.into_iter().find(|rule| rule.name() == value);
+                let names = MxExponent::ALL.map(MxExponent::name).join(", ");
+                let rule = rule.ok_or_else(|| format!("mxint8 = {value:?} must be one of {names}"))?;
+                Self::Mxint8 { rule }
+            }
             ("powers-of-two", None) => Self::PowersOfTwo,
             ("additive-powers-of-two", None) => Self::AdditivePowersOfTwo,
             ("ternary", None) => Self::Ternary,
@@ -269,6 +282,7 @@ impl fmt::Display for WeightMethod {
             Self::Ternary => f.write_str("ternary"),
             Self::Binary => f.write_str("binary"),
             Self::Probabilistic => f.write_str("probabilistic"),
+            Self::Mxint8 { rule } => write!(f, "mxint8={}", rule.name()),
         }
     }
 }

@@ -89,6 +89,7 @@ pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> T
     let correction = if recipe.weights.bias_correction { ", bias corrected" } else { "" };
     let rounding = match recipe.weights.method {
         WeightMethod::Uniform(_) => format!(", {}", recipe.weights.rounding),
+        WeightMethod::Mxint8 { .. } => ", blocks of 32".to_owned(),
         _ => format!(", {} levels", fitted.levels),
     };
     let fold = |f: fn(f32, f32) -> f32| fitted.scales.iter().copied().reduce(f).unwrap_or(1.0);
