@@ -24,10 +24,15 @@ fn a_network_reads_back_as_it_was() {
 
 /// The archive with one array changed.
 fn changed(name: &str, change: impl Fn(&mut Vec<i64>)) -> Vec<u8> {
+    rebuilt(|text| text, name, change)
+}
+
+/// The archive with its description and one array changed.
+fn rebuilt(describe: impl Fn(String) -> String, name: &str, change: impl Fn(&mut Vec<i64>)) -> Vec<u8> {
     let mut npz = Npz::new(digits().to_npz().expect("plain arrays")).expect("just written");
     let mut builder = NpzBuilder::new();
     let text = npz.text("systole").expect("it is there");
-    builder.text("systole", &text).expect("memory");
+    builder.text("systole", &describe(text)).expect("memory");
     for (index, (k, n)) in [(64, 32), (32, 10)].into_iter().enumerate() {
         for (array, shape) in [
             ("weights", vec![k, n]),
@@ -79,8 +84,18 @@ fn damaged_models_are_refused() {
     assert_eq!(short, "array bias_0 has the shape [3]: it must be [32]");
     let newer = refused(with_text(|text| text.replace("\"version\":1", "\"version\":2")));
     assert_eq!(newer, "the model has the format version 2: this version of Systole reads 1");
-    let chain = refused(with_text(|text| text.replacen("\"zero_point\":-128}", "\"zero_point\":-127}", 1)));
-    assert!(chain.contains("has no array weights_0") || chain.contains("must be"), "{chain}");
+    // The second layer's input is the first one's output.
+    let unchained = |text: String| {
+        let key = "\"input\":{";
+        let (before, after) = text.rsplit_once(key).expect("two layers");
+        format!("{before}{key}{}", after.replacen("\"zero_point\":-128", "\"zero_point\":-127", 1))
+    };
+    let chain = refused(rebuilt(unchained, "", |_| {}));
+    assert!(chain.starts_with("layer gemm2: input = ActivationQuantization { scale: "), "{chain}");
+    assert!(
+        chain.contains("zero_point: -127 } must be ") && chain.ends_with("the output of the layer before it"),
+        "{chain}"
+    );
     assert!(refused(with_text(|text| text[1..].to_owned())).starts_with("the model's description does not parse: "));
     let narrow = refused(with_text(|text| text.replace("\"weight_bits\":8", "\"weight_bits\":99")));
     assert_eq!(narrow, "the model's numerics: numerics.weight_bits = 99 is out of range: it must be in 1..=16");
