@@ -4,7 +4,7 @@ use crate::image::Region;
 use crate::sync::{Event, Step};
 use crate::tiling::{GemmShape, OuterLoop, Tiling};
 use golden::Bounds;
-use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens};
+use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens, Walk};
 
 /// A layer's tensors in memory.
 pub(crate) struct Placed {
@@ -193,11 +193,14 @@ impl LayerSchedule<'_> {
                         half,
                         overwrite: k_tile == 0,
                         push_late: false,
+                        maximum: false,
+                        accumulator_step: 1,
                         rows: rows as u16,
                         activation_row: activation_row as u16,
                         weight_row: weight_row as u16,
                         accumulator_row: (tile * rows) as u16,
                         k: k as u16,
+                        walk: Walk::linear(g.rows()),
                     }),
                     needs,
                 );
@@ -249,6 +252,7 @@ impl LayerSchedule<'_> {
             rows_per_request: 1,
             row_bits: (k * bits) as u16,
             buffer_row: buffer_row as u16,
+            lane_group: 0,
         };
         (buffer_row, builder.push(Command::Load(load), needs))
     }
@@ -273,6 +277,7 @@ impl LayerSchedule<'_> {
             rows_per_request: k as u16,
             row_bits: (n * builder.config.numerics().weight().bits() as usize) as u16,
             buffer_row: (slot * g.rows()) as u16,
+            lane_group: 0,
         };
         (slot * g.rows(), builder.push(Command::Load(load), reader.into_iter().collect()))
     }
@@ -311,6 +316,7 @@ impl LayerSchedule<'_> {
             rows_per_request: g.cols().min(self.shape.n - first) as u16,
             row_bits: record_bits as u16,
             buffer_row: row as u16,
+            lane_group: 0,
         };
         parameters.loaded_at = builder.push(Command::Load(load), parameters.reader.into_iter().collect());
     }
@@ -346,6 +352,8 @@ impl LayerSchedule<'_> {
             tiles: tiles as u16,
             last_groups: last_channels.div_ceil(g.requantizer_lanes()) as u8,
             parameter_row: parameter_row as u16,
+            terms: 1,
+            table: false,
             row_bits: (channels * self.placed.output.format.bits() as usize) as u32,
             low: bound(self.outputs.bounds.low),
             high: bound(self.outputs.bounds.high),

@@ -89,11 +89,14 @@ mod tests {
                 half: flag(4),
                 overwrite: flag(5),
                 push_late: flag(6),
+                maximum: false,
+                accumulator_step: 1,
                 rows: count(0),
                 activation_row: count(1),
                 weight_row: count(2),
                 accumulator_row: count(3),
                 k: count(4),
+                walk: spec::Walk::linear(1),
             };
             let words = Command::Execute(command).encode();
             let words = words.chunks(2).map(|pair| u64::from(pair[1]) << 32 | u64::from(pair[0])).collect();

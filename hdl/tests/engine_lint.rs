@@ -38,6 +38,7 @@ fn load_command(random: &mut Random) -> spec::Load {
         rows_per_request: 1 + random.below(3) as u16,
         row_bits: 1 + random.below(40) as u16,
         buffer_row: random.word() as u16,
+        lane_group: 0,
     }
 }
 
@@ -54,6 +55,8 @@ fn store_command(random: &mut Random, n_groups: u64) -> spec::Store {
         tiles: 1 + random.below(3) as u16,
         last_groups: 1 + random.below(n_groups) as u8,
         parameter_row: random.word() as u16,
+        terms: 1,
+        table: false,
         row_bits: 1 + random.below(40) as u32,
         low: random.word() as u16,
         high: random.word() as u16,

@@ -221,11 +221,14 @@ fn fold(rows: u16, k: usize, accumulator_row: u16, overwrite: bool) -> spec::Exe
         half: false,
         overwrite,
         push_late: false,
+        maximum: false,
+        accumulator_step: 1,
         rows,
         activation_row: 0,
         weight_row: 0,
         accumulator_row,
         k: k as u16, // small
+        walk: spec::Walk::linear(1),
     }
 }
 

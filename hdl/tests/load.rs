@@ -225,6 +225,7 @@ fn random_load(config: &Config, random: &mut Random, memory_bytes: u64) -> spec:
         rows_per_request: 1 + random.below(6) as u16,
         row_bits: 1 + random.below(widest as u64) as u16,
         buffer_row: random.below(depth as u64 / 2) as u16,
+        lane_group: 0,
     };
     // Rows must fit the buffer; a short buffer takes fewer.
     let rows = usize::from(load.requests * load.rows_per_request);

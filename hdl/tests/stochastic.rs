@@ -180,6 +180,8 @@ fn stores_and_seeds(cycle: u64, port: &str, value: Bits) -> Bits {
             tiles: 1 + random.below(3) as u16,
             last_groups: 1 + random.below(2) as u8,
             parameter_row: random.word() as u16,
+            terms: 1,
+            table: false,
             row_bits: 1 + random.below(40) as u32,
             low: random.word() as u16,
             high: random.word() as u16,

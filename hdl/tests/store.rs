@@ -318,6 +318,8 @@ fn random_store(config: &Config, random: &mut Random, idx: u32) -> spec::Store {
         tiles,
         last_groups,
         parameter_row: random.below(8) as u16,
+        terms: 1,
+        table: false,
         row_bits: columns as u32 * n.output().bits(),
         low: encode(one.min(other)),
         high: encode(one.max(other)),

@@ -7,7 +7,7 @@ use hdl::emit_top;
 use spec::command::{Load, LoadTarget, Store};
 use spec::config::RawRounding;
 use spec::counter::STATUS_CODES;
-use spec::{Command, Config, Counter, Execute, MachineScheme, RawConfig, Round, Tokens};
+use spec::{Command, Config, Counter, Execute, MachineScheme, RawConfig, Round, Tokens, Walk};
 use std::collections::BTreeSet;
 
 fn named(name: &str) -> Config {
@@ -273,17 +273,21 @@ fn round(config: &Config, is_first: bool) -> [Command; 7] {
             rows_per_request: rows_per_request as u16,
             row_bits: row_bits as u16,
             buffer_row: 0,
+            lane_group: 0,
         };
     let execute = |fold: usize| Execute {
         tokens: NONE,
         half: true,
         overwrite: fold == 0,
         push_late: false,
+        maximum: false,
+        accumulator_step: 1,
         rows: M as u16,
         activation_row: (fold * M) as u16,
         weight_row: (fold * rows) as u16,
         accumulator_row: 2,
         k: rows as u16,
+        walk: Walk::linear(rows),
     };
     let both = |pops: bool, pushes: bool| Tokens {
         pop_first: pops,
@@ -319,6 +323,8 @@ fn round(config: &Config, is_first: bool) -> [Command; 7] {
             tiles: 1,
             last_groups: g.column_groups() as u8,
             parameter_row: 0,
+            terms: 1,
+            table: false,
             row_bits: output_row_bits(config) as u32,
             low: n.output().encode(n.output().min()) as u16,
             high: n.output().encode(n.output().max()) as u16,

@@ -76,6 +76,7 @@ impl Buffers {
                     decode_row(row, self.numerics.weight(), values);
                 }
             }
+            LoadTarget::Table => {}
             LoadTarget::Parameters => {
                 if let Some(channel) = self.parameters.get_mut(addr * self.lanes + bank) {
                     *channel = decode_record(row, &self.numerics);

@@ -235,7 +235,7 @@ impl LoadEngine {
         let payload = match job.target {
             LoadTarget::Activations => Counter::ActivationBits,
             LoadTarget::Weights => Counter::WeightBits,
-            LoadTarget::Parameters => Counter::ParameterBits,
+            LoadTarget::Parameters | LoadTarget::Table => Counter::ParameterBits,
         };
         counters.add(payload, need.into());
         self.need_left -= need;

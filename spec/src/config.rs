@@ -35,6 +35,7 @@ pub struct Numerics {
     rounding: Rounding,
     multiplier_bits: u32,
     shift_bits: u32,
+    activation_table: bool,
 }
 
 /// How the machine is built: array shape, pipelines, buffers, bus.
@@ -62,6 +63,9 @@ pub struct Config {
 
 /// Widest accumulator: a product with a 32-bit multiplier then fits 96 bits.
 pub const MAX_ACCUMULATOR_BITS: u32 = 63;
+
+/// Widest output with an activation table: 1024 entries in every requantizer lane.
+pub const MAX_TABLE_BITS: u32 = 10;
 
 /// Parameter rows that the 16-bit field of a command reaches.
 const MAX_PARAMETER_ROWS: usize = 1 << 16;
@@ -127,6 +131,8 @@ getters!(Numerics {
     /// 0 if the scheme has no multiplier.
     multiplier_bits: u32,
     shift_bits: u32,
+    /// Whether the requantizer ends in a table of 2^output_bits entries.
+    activation_table: bool,
 });
 
 getters!(Geometry {
@@ -250,6 +256,12 @@ impl TryFrom<RawNumerics> for Numerics {
         in_range("numerics.bias_bits", raw.bias_bits.into(), 1, 48)?;
         let rounding = rounding(&raw)?;
         in_range("numerics.shift_bits", raw.shift_bits.into(), 1, 6)?;
+        rule(
+            !raw.activation_table || raw.output_bits <= MAX_TABLE_BITS,
+            "numerics.activation_table",
+            raw.activation_table,
+            format!("false where output_bits = {} is above {MAX_TABLE_BITS}", raw.output_bits),
+        )?;
         let activation = Format::new(raw.activation_bits, raw.activation_signed);
         let weight = Format::new(raw.weight_bits, raw.weight_signed);
         let exact = exact_accumulator_bits(activation, weight, raw.max_k, raw.bias_bits);
@@ -287,6 +299,7 @@ impl TryFrom<RawNumerics> for Numerics {
             rounding,
             multiplier_bits: raw.multiplier_bits,
             shift_bits: raw.shift_bits,
+            activation_table: raw.activation_table,
         })
     }
 }

@@ -121,18 +121,22 @@ impl Derived {
                 command_bits: COMMAND_BITS,
                 counter_bits: COUNTER_BITS,
             },
-            buffers: vec![
+            buffers: [
                 buffer("activation_buffer", 1, g.activation_buffer_rows(), g.rows() as u32 * n.activation().bits()),
                 buffer("weight_buffer", 1, g.weight_buffer_rows(), g.cols() as u32 * n.weight().bits()),
                 buffer("accumulator", 2 * g.cols(), g.accumulator_rows(), accumulator_bits as u32),
                 buffer("parameter_buffer", g.requantizer_lanes(), g.parameter_rows(), n.parameter_bits()),
-            ],
+                buffer("table", g.requantizer_lanes(), 1 << n.output().bits(), n.output().bits()),
+            ]
+            .into_iter()
+            .filter(|buffer| buffer.name != "table" || n.activation_table())
+            .collect(),
             latencies: Latencies {
                 mesh_to_first_column,
                 mesh_to_last_column: mesh_to_first_column + g.cols() - 1,
                 drain: g.rows() + g.cols() + g.multiplier_stages() + 2,
                 fold_period_min: g.rows(),
-                requantizer: 5,
+                requantizer: 5 + usize::from(n.activation_table()),
                 macs_per_cycle: g.rows() * g.cols(),
             },
             commands: Commands {
@@ -143,6 +147,7 @@ impl Derived {
                     ("execute", opcode::EXECUTE),
                     ("store", opcode::STORE),
                     ("seed", opcode::SEED),
+                    ("load_table", opcode::LOAD_TABLE),
                     ("finish", opcode::FINISH),
                 ],
                 token_limit: TOKEN_LIMIT,

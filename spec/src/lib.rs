@@ -9,7 +9,7 @@ mod order;
 pub mod port;
 pub mod program;
 
-pub use command::{Command, Execute, Load, LoadTarget, Seed, Store, Tokens};
+pub use command::{Command, Execute, Load, LoadTarget, Place, Seed, Store, Tokens, Walk};
 pub use config::{Config, ConfigError, Geometry, Numerics, RawConfig};
 pub use counter::{Counter, Counters};
 pub use derived::Derived;

@@ -99,6 +99,8 @@ pub(crate) struct Order {
     activations: Vec<Row>,
     weights: Vec<Row>,
     parameters: Vec<Row>,
+    table: Vec<Row>,
+    mesh_rows: usize,
     accumulated: [Vec<bool>; 2],
     /// Last fold and last store of each half: the halves' ports are shared, so whole halves conflict.
     half_folds: [u64; 2],
@@ -121,6 +123,8 @@ impl Order {
             activations: vec![Row::default(); g.activation_buffer_rows()],
             weights: vec![Row::default(); g.weight_buffer_rows()],
             parameters: vec![Row::default(); g.parameter_rows() * g.requantizer_lanes()],
+            table: vec![Row::default(); 1 << config.numerics().output().bits()],
+            mesh_rows: g.rows(),
             accumulated: [vec![false; g.accumulator_rows()], vec![false; g.accumulator_rows()]],
             half_folds: [0; 2],
             half_stores: [0; 2],
@@ -179,6 +183,7 @@ impl Order {
             LoadTarget::Parameters => {
                 (&mut self.parameters, "parameter record", "store", clock.drained, first * self.lanes)
             }
+            LoadTarget::Table => (&mut self.table, "table entry", "store", clock.drained, first),
         };
         for row in first..first + n_rows {
             let state = &mut rows[row as usize];
@@ -212,12 +217,12 @@ impl Order {
         self.folds += 1;
         let fold = self.folds;
         let clock = self.pop(1, &EXECUTE, execute.tokens)?;
-        let ranges = [
-            (&mut self.activations, "activation buffer row", execute.activation_row, execute.rows),
-            (&mut self.weights, "weight buffer row", execute.weight_row, execute.k),
-        ];
-        for (rows, what, first, n) in ranges {
-            read_loaded(rows, what, first.into(), n.into(), clock.loaded, fold)?;
+        let (k, weight_row) = (u64::from(execute.k), u64::from(execute.weight_row));
+        read_loaded(&mut self.weights, "weight buffer row", weight_row, k, clock.loaded, fold)?;
+        let places = execute.walk.places(execute.activation_row, self.mesh_rows).take(execute.rows.into());
+        for place in places.filter(|place| place.keep_from < place.keep_to) {
+            let row = u64::from(place.row);
+            read_loaded(&mut self.activations, "activation buffer row", row, 1, clock.loaded, fold)?;
         }
         let half = usize::from(execute.half);
         let stores = self.half_stores[half];
@@ -231,7 +236,9 @@ impl Order {
         }
         self.half_folds[half] = fold;
         let first = usize::from(execute.accumulator_row);
-        for row in first..first + usize::from(execute.rows) {
+        let step = usize::from(execute.accumulator_step);
+        let rows = if step == 0 { 1 } else { usize::from(execute.rows) };
+        for row in (0..rows).map(|i| first + i * step) {
             if !execute.overwrite && !self.accumulated[half][row] {
                 return Err(OrderError::NeverWritten { what: "accumulator row", row: row as u64 });
             }
@@ -263,13 +270,22 @@ impl Order {
         self.half_stores[half] = sequence;
         for tile in 0..u64::from(store.tiles) {
             let first = u64::from(store.accumulator_row) + tile * u64::from(store.tile_stride);
-            if let Some(row) = (first..first + u64::from(store.rows)).find(|&row| !self.accumulated[half][row as usize])
-            {
+            let rows = u64::from(store.rows) * u64::from(store.terms);
+            if let Some(row) = (first..first + rows).find(|&row| !self.accumulated[half][row as usize]) {
                 return Err(OrderError::NeverWritten { what: "accumulator row", row });
             }
         }
         // One record a column that is written; the lanes beyond the last column compute what nobody keeps.
-        let records = u64::from(store.row_bits) / self.output_bits;
+        // With several terms, whole parameter rows.
+        let columns = u64::from(store.row_bits) / self.output_bits;
+        let records = match u64::from(store.terms) {
+            1 => columns,
+            terms => columns.div_ceil(self.lanes) * terms * self.lanes,
+        };
+        if store.table {
+            let n = self.table.len() as u64;
+            read_loaded(&mut self.table, "table entry", 0, n, clock.loaded, sequence)?;
+        }
         read_loaded(
             &mut self.parameters,
             "parameter record",

@@ -1,6 +1,6 @@
 //! A program: commands in order, and the memory they work on. [`validate`] refuses one that could go wrong.
 
-use crate::command::{Command, Execute, Load, LoadTarget, Store};
+use crate::command::{Command, Execute, Load, LoadTarget, Store, Walk};
 use crate::config::Config;
 use crate::format::Rounding;
 use crate::order::{Order, OrderError};
@@ -26,6 +26,8 @@ pub enum ProgramError {
     Bounds { index: usize, low: i64, high: i64, min: i64, max: i64 },
     #[error("command {index}: seed needs a machine with stochastic rounding; this one rounds by {rounding}")]
     Seed { index: usize, rounding: Rounding },
+    #[error("command {index}: {what} needs a machine with numerics.activation_table = true")]
+    NoTable { index: usize, what: &'static str },
     #[error("command {index}: a store of a machine with stochastic rounding needs a seed before it")]
     NoSeed { index: usize },
     #[error("a program ends with finish and has no other; command {index} of {n_commands} breaks that")]
@@ -113,7 +115,11 @@ impl Fields<'_> {
 
     fn load(&self, load: &Load) -> Result<(), ProgramError> {
         let (n, g) = (self.config.numerics(), self.config.geometry());
+        if load.target == LoadTarget::Table && !n.activation_table() {
+            return Err(ProgramError::NoTable { index: self.index, what: "a load of the table" });
+        }
         let (element_bits, row_bits, depth, rows_per_buffer_row) = match load.target {
+            LoadTarget::Table => (n.output().bits(), n.output().bits(), 1 << n.output().bits(), 1),
             LoadTarget::Activations => {
                 let bits = n.activation().bits();
                 (bits, bits * g.rows() as u32, g.activation_buffer_rows(), 1)
@@ -128,6 +134,14 @@ impl Fields<'_> {
         self.range("rows_per_request", load.rows_per_request.into(), 1, u16::MAX.into())?;
         self.range("row_bits", load.row_bits.into(), element_bits.into(), row_bits.into())?;
         self.multiple("row_bits", load.row_bits.into(), element_bits.into())?;
+        if load.lane_group > 0 {
+            let groups = if load.target == LoadTarget::Activations { 7 } else { 0 };
+            self.range("lane_group", load.lane_group.into(), 0, groups)?;
+            let group_bits = u64::from(element_bits) << (load.lane_group - 1);
+            let limit = group_bits.min(g.bus_bits() as u64);
+            self.range("row_bits of a lane group", load.row_bits.into(), element_bits.into(), limit)?;
+            self.range("lanes of a lane group", 1 << (load.lane_group - 1), 1, g.rows() as u64)?;
+        }
         let n_rows = u64::from(load.requests) * u64::from(load.rows_per_request);
         self.rows("buffer", load.buffer_row.into(), n_rows.div_ceil(rows_per_buffer_row), depth)?;
         let bits = u64::from(load.rows_per_request) * u64::from(load.row_bits);
@@ -139,9 +153,37 @@ impl Fields<'_> {
         let rows = u64::from(execute.rows);
         self.range("rows", rows, 1, u16::MAX.into())?;
         self.range("k", execute.k.into(), 1, g.rows() as u64)?;
-        self.rows("activation buffer", execute.activation_row.into(), rows, g.activation_buffer_rows())?;
+        self.range("accumulator_step", execute.accumulator_step.into(), 0, 15)?;
+        self.walk(execute)?;
         self.rows("weight buffer", execute.weight_row.into(), execute.k.into(), g.weight_buffer_rows())?;
-        self.rows("accumulator", execute.accumulator_row.into(), rows, g.accumulator_rows())
+        let last = (rows - 1) * u64::from(execute.accumulator_step);
+        self.rows("accumulator", execute.accumulator_row.into(), last + 1, g.accumulator_rows())
+    }
+
+    /// Fields within their widths, x and y that do not wrap, buffer rows that exist (padded rows are not read).
+    fn walk(&self, execute: &Execute) -> Result<(), ProgramError> {
+        let (n, g, walk) = (self.config.numerics(), self.config.geometry(), &execute.walk);
+        let step = (1 << Walk::STEP_BITS) - 1;
+        let (x_max, y_max) = ((1_u64 << (Walk::X_BITS - 1)) - 1, (1_u64 << (Walk::Y_BITS - 1)) - 1);
+        self.range("inner_count", walk.inner_count.into(), 1, u16::MAX.into())?;
+        self.range("pad", walk.pad.into(), 0, (1 << n.activation().bits()) - 1)?;
+        self.range("x_step", walk.x_step.into(), 0, step)?;
+        self.range("y_step", walk.y_step.into(), 0, step)?;
+        self.range("x_limit", walk.x_limit.into(), 0, x_max)?;
+        self.range("y_limit", walk.y_limit.into(), 0, y_max)?;
+        self.range("x_start + 2^19", (i64::from(walk.x_start) + (1 << 19)).max(0) as u64, 0, (1 << 20) - 1)?;
+        let rows = i64::from(execute.rows);
+        let inner = i64::from(walk.inner_count).min(rows) - 1;
+        let last_x = i64::from(walk.x_start) + inner * i64::from(walk.x_step);
+        let last_y = i64::from(walk.y_start) + (rows - 1) / i64::from(walk.inner_count) * i64::from(walk.y_step);
+        self.range("the last x", last_x.max(0) as u64, 0, x_max)?;
+        self.range("the last y", last_y.max(0) as u64, 0, y_max)?;
+        for place in walk.places(execute.activation_row, g.rows()).take(execute.rows.into()) {
+            if place.keep_from < place.keep_to {
+                self.rows("activation buffer", place.row.into(), 1, g.activation_buffer_rows())?;
+            }
+        }
+        Ok(())
     }
 
     fn store(&self, store: &Store) -> Result<(), ProgramError> {
@@ -150,13 +192,18 @@ impl Fields<'_> {
         self.range("rows", store.rows.into(), 1, u16::MAX.into())?;
         self.range("tiles", store.tiles.into(), 1, u16::MAX.into())?;
         self.range("last_groups", store.last_groups.into(), 1, column_groups)?;
-        let tiles = u64::from(store.tiles);
-        let accumulator_rows = u64::from(store.rows) + (tiles - 1) * u64::from(store.tile_stride);
+        self.range("terms", store.terms.into(), 1, 15)?;
+        if store.table && !n.activation_table() {
+            return Err(ProgramError::NoTable { index: self.index, what: "a store with table" });
+        }
+        let (tiles, terms) = (u64::from(store.tiles), u64::from(store.terms));
+        let accumulator_rows = u64::from(store.rows) * terms + (tiles - 1) * u64::from(store.tile_stride);
         self.rows("accumulator", store.accumulator_row.into(), accumulator_rows, g.accumulator_rows())?;
         let groups = (tiles - 1) * column_groups + u64::from(store.last_groups);
-        self.rows("parameter buffer", store.parameter_row.into(), groups, g.parameter_rows())?;
+        self.rows("parameter buffer", store.parameter_row.into(), groups * terms, g.parameter_rows())?;
         let element_bits = u64::from(n.output().bits());
         let group_bits = g.requantizer_lanes() as u64 * element_bits;
+        self.range("row_bits", store.row_bits.into(), 1, (1 << 28) - 1)?;
         self.range("row_bits", store.row_bits.into(), (groups - 1) * group_bits + 1, groups * group_bits)?;
         self.multiple("row_bits", store.row_bits.into(), element_bits)?;
         let (min, max) = (n.output().min(), n.output().max());

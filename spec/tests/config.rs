@@ -137,9 +137,17 @@ fn the_accumulator_is_as_wide_as_the_greatest_sum_or_as_asked_for() {
 }
 
 #[test]
+fn a_table_is_for_outputs_of_at_most_ten_bits() {
+    let table = with("activation_table", "activation_table = true");
+    let of = |bits: u32| table.replace("output_bits = 5", &format!("output_bits = {bits}"));
+    assert!(Config::from_toml(&of(10)).is_ok_and(|config| config.numerics().activation_table()));
+    assert_eq!(refusal(&of(11)), "numerics.activation_table = true must be false where output_bits = 11 is above 10");
+}
+
+#[test]
 fn every_key_is_needed_and_no_other_is_taken() {
     let keys: Vec<&str> = TINY.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key)).collect();
-    assert_eq!(keys.len(), 1 + 13 + 10);
+    assert_eq!(keys.len(), 1 + 14 + 10);
     for key in keys {
         let message = refusal(&with(key, ""));
         assert!(message.starts_with("the configuration does not parse: "), "{message}");

@@ -31,6 +31,7 @@ pub fn config(random: &mut Random) -> RawConfig {
         rounding,
         multiplier_bits: if scheme == MachineScheme::Pow2 { 0 } else { random.between(1, 32) as u32 },
         shift_bits: random.between(1, 6) as u32,
+        activation_table: false,
     };
     let cols = random.between(1, 12) as usize;
     let divisors: Vec<usize> = (1..=cols).filter(|lanes| cols.is_multiple_of(*lanes)).collect();

@@ -30,6 +30,7 @@ fn numerics(
         rounding,
         multiplier_bits,
         shift_bits,
+        activation_table: false,
     };
     Numerics::try_from(raw).unwrap_or_else(|e| panic!("{e}"))
 }

@@ -42,6 +42,7 @@ fn numerics(scheme: MachineScheme, round: Round, [accumulator, multiplier]: [u32
         rounding: RawRounding::Named(round),
         multiplier_bits: multiplier,
         shift_bits: 6,
+        activation_table: false,
     };
     Numerics::try_from(raw).unwrap_or_else(|e| panic!("{e}"))
 }

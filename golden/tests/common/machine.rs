@@ -21,6 +21,7 @@ pub fn numerics(scheme: MachineScheme, accumulator_bits: AccumulatorBits) -> Num
         rounding: RawRounding::Named(second),
         multiplier_bits: 31,
         shift_bits: 6,
+        activation_table: false,
     };
     Numerics::try_from(raw).expect("legal")
 }

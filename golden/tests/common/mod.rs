@@ -22,6 +22,7 @@ pub fn raw(activation: Format, weight: Format, output: Format) -> RawNumerics {
         rounding: RawRounding::Named(Round::HalfTowardPositive),
         multiplier_bits: 31,
         shift_bits: 6,
+        activation_table: false,
     }
 }
 

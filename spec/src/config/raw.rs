@@ -32,6 +32,8 @@ pub struct RawNumerics {
     /// 0 for the scheme `pow2`.
     pub multiplier_bits: u32,
     pub shift_bits: u32,
+    /// Whether the requantizer ends in a table of 2^output_bits entries.
+    pub activation_table: bool,
 }
 
 /// See [`RawConfig`].
@@ -115,6 +117,7 @@ impl From<&Numerics> for RawNumerics {
             rounding: n.rounding().into(),
             multiplier_bits: n.multiplier_bits(),
             shift_bits: n.shift_bits(),
+            activation_table: n.activation_table(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Programs written by hand from `docs/machine.md`, with outputs that follow from plain arithmetic.
 
 use sim::{Environment, Stalls};
-use spec::{Command, Config, Execute, Load, LoadTarget, Store, Tokens};
+use spec::{Command, Config, Execute, Load, LoadTarget, Store, Tokens, Walk};
 
 pub const NO_TOKENS: Tokens = Tokens { pop_first: false, pop_second: false, push_first: false, push_second: false };
 
@@ -114,6 +114,7 @@ pub fn resident(config: &Config, m: usize) -> Hand {
             rows_per_request: small(rows_per_request),
             row_bits: small(row_bits),
             buffer_row: 0,
+            lane_group: 0,
         })
     };
     let (activation_bits, weight_bits) = (n.activation().bits() as usize, n.weight().bits() as usize);
@@ -135,11 +136,14 @@ pub fn resident(config: &Config, m: usize) -> Hand {
             half: false,
             overwrite: fold == 0,
             push_late: false,
+            maximum: false,
+            accumulator_step: 1,
             rows: small(m),
             activation_row: 0,
             weight_row: 0,
             accumulator_row: 0,
             k: small(rows),
+            walk: Walk::linear(rows),
         })
     }));
     commands.push(Command::Store(Store {
@@ -153,6 +157,8 @@ pub fn resident(config: &Config, m: usize) -> Hand {
         tiles: 1,
         last_groups: u8::try_from(cols / g.requantizer_lanes()).expect("at most 128"),
         parameter_row: 0,
+        terms: 1,
+        table: false,
         row_bits: n.output().bits() * u32::try_from(cols).expect("at most 128"),
         low: u16::try_from(n.output().encode(low)).expect("at most 16 bits"),
         high: u16::try_from(n.output().encode(high)).expect("at most 16 bits"),
