@@ -68,6 +68,8 @@ pub struct Requantizer {
     rounding: Rounding,
     /// The shift of the first of two roundings; 0 if there is one.
     first_shift: u32,
+    /// Bits of the product register.
+    product_bits: u32,
     fits_i64: bool,
 }
 
@@ -81,6 +83,7 @@ impl Requantizer {
             accumulator: numerics.accumulator(),
             rounding: numerics.rounding(),
             first_shift: if numerics.scheme().is_double() { numerics.multiplier_bits() } else { 0 },
+            product_bits: numerics.accumulator_bits() + numerics.multiplier_bits(),
             fits_i64: product_bits <= 62,
         }
     }
@@ -132,6 +135,25 @@ impl Requantizer {
             // Between two i64 bounds.
             shifted as i64
         }
+    }
+
+    /// One output of several accumulators, each with its own parameters.
+    ///
+    /// Meaning in reals: each accumulator in steps of its own scale; their sum in output steps, rounded once.
+    ///
+    /// Integer formula: p is the sum over the terms of wrap_A(acc + bias) multiplier, wrapped to A + D bits (two's complement; D =
+    /// `multiplier_bits`); then as [`Requantizer::requantize`] with the shift and the zero point of the last term. One term is
+    /// `requantize` itself: its product fits A + D bits. No terms give the rounded zero point of nothing: the lower bound.
+    pub fn requantize_terms(&self, terms: &[(i64, &Channel)], bounds: &Bounds, random: u32) -> i64 {
+        let Some((_, last)) = terms.last() else { return bounds.low };
+        let product = |(acc, channel): &(i64, &Channel)| {
+            let sum = self.accumulator.wrap(acc.wrapping_add(channel.bias));
+            i128::from(sum) * i128::from(channel.multiplier)
+        };
+        let unused_bits = 128 - self.product_bits;
+        let product = (terms.iter().map(product).sum::<i128>() << unused_bits) >> unused_bits;
+        let shifted = self.scaled(product, last.shift, random) + i128::from(last.zero_point);
+        shifted.clamp(bounds.low.into(), bounds.high.into()) as i64
     }
 
     fn scaled(&self, product: i128, shift: u32, random: u32) -> i128 {
