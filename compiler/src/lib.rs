@@ -1,10 +1,12 @@
 //! From a network to a program: import, quantization, tiling, memory image, tokens.
 
+mod chunk;
 pub mod float;
 pub mod image;
 pub mod lower;
 pub mod npz;
 pub mod onnx;
+mod plan;
 pub mod quantize;
 pub mod quantized;
 mod schedule;
@@ -12,5 +14,6 @@ mod sync;
 pub mod tiling;
 
 pub use image::Region;
-pub use lower::{compile, CompileError, Compiled, Layer, LayerPlan};
+pub use lower::{compile, CompileError, Compiled, LayerPlan};
+pub use schedule::Slots;
 pub use tiling::{max_outputs, GemmShape, OuterLoop, Tiling};

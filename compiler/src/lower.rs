@@ -1,54 +1,44 @@
-//! Lowers a chain of dense layers to a program: memory image, commands, dependencies.
+//! Lowers a network to a program: memory image, commands, dependencies.
 
 use crate::image::{pack, Image, Region};
-use crate::schedule::{Builder, Outputs, Placed, Written};
+use crate::plan::Plan;
+use crate::schedule::{Builder, Outputs, Placed, Records, Slots, Written};
 use crate::sync::synchronize;
 use crate::tiling::{aligned_group_tiles, GemmShape, Tiling};
-use golden::{Bounds, Channel, Stream};
-use spec::{Command, Config, Format, Program, ProgramError, Rounding, Seed};
+use golden::{Channel, Extent, Layer, LayerError, Network, Stream, Window};
+use spec::{Command, Config, Format, Program, ProgramError, Rounding, Seed, Walk};
+use std::ops::Range;
 use thiserror::Error;
-
-/// One dense layer: weights k x n, row-major, and the requantizer's parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct Layer<'a> {
-    pub name: &'a str,
-    pub k: usize,
-    pub n: usize,
-    pub weights: &'a [i32],
-    pub channels: &'a [Channel],
-    pub bounds: Bounds,
-}
 
 /// Why a network cannot be lowered.
 #[derive(Debug, Error, PartialEq)]
 pub enum CompileError {
     #[error("layer {layer}: {property} = {value} must be in {min}..={max}")]
     Range { layer: String, property: &'static str, value: u64, min: u64, max: u64 },
-    #[error("layer {layer}: {property} has {value} elements but its shape needs {expected}")]
-    Elements { layer: String, property: &'static str, value: usize, expected: usize },
-    #[error("layer {layer} takes k = {k} but the layer before it gives n = {n}")]
-    Chain { layer: String, k: usize, n: usize },
-    #[error("layer {layer} needs its input as {input}, but the layer before it writes the output format {output}")]
-    ChainFormat { layer: String, input: Format, output: Format },
+    #[error("the input has {given} elements, but {batch} images of {extent} have {expected}")]
+    Input { given: usize, batch: usize, extent: Extent, expected: usize },
     #[error(
-        "layer {layer} ({m} x {k} x {n}): no tiling fits; column tiles that are stored together must start on a byte, \
-         which takes groups of {group_tiles}, but a half of the accumulator has {accumulator_rows} rows and half of the \
-         parameter buffer holds {parameter_tiles} tiles"
+        "layer {layer} (output {output} of {batch} images, {terms} terms): no tiling fits; column tiles that are stored together must \
+         start on a byte, which takes groups of {group_tiles}, but a half of the accumulator has {accumulator_rows} rows, half of the \
+         parameter buffer holds {parameter_tiles} tiles and the activation buffer has {activation_rows} rows"
     )]
     NoTiling {
         layer: String,
-        m: usize,
-        k: usize,
-        n: usize,
+        output: Extent,
+        batch: usize,
+        terms: usize,
         group_tiles: usize,
         accumulator_rows: usize,
         parameter_tiles: usize,
+        activation_rows: usize,
     },
-    #[error("layer {layer}: {source}")]
-    Golden { layer: String, source: golden::GoldenError },
+    #[error(transparent)]
+    Network(#[from] LayerError),
+    #[error("the input: {0}")]
+    Golden(golden::GoldenError),
     #[error("the memory image of {bytes} bytes does not fit 32-bit addresses")]
     Memory { bytes: u64 },
-    #[error("a network has at least one layer and one input row")]
+    #[error("a network has at least one layer and one input image")]
     Empty,
     #[error("the compiler made an invalid program (a bug): {0}")]
     Invalid(#[from] ProgramError),
@@ -58,10 +48,23 @@ pub enum CompileError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerPlan {
     pub name: String,
+    /// What it does: "convolution", "max pool", ...
+    pub operation: &'static str,
+    /// Of one image.
+    pub input: Extent,
+    pub output_extent: Extent,
+    pub window: Window,
+    /// m and n of the output; k terms of one sum.
     pub shape: GemmShape,
+    /// Useful multiply-accumulates: none for pools and additions.
+    pub macs: u64,
     pub tiling: Tiling,
+    /// What its folds stream.
+    pub slots: Slots,
     /// Cycles that the cost function gave for the layer alone.
     pub predicted_cycles: u64,
+    /// The layer's commands in the program.
+    pub commands: Range<usize>,
     /// Where the layer's outputs are (m x n, output format).
     pub output: Region,
 }
@@ -74,9 +77,9 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Multiply-accumulates of all layers.
+    /// Useful multiply-accumulates of all layers.
     pub fn macs(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.shape.macs()).sum()
+        self.layers.iter().map(|layer| layer.macs).sum()
     }
 
     /// The final outputs.
@@ -85,35 +88,59 @@ impl Compiled {
     }
 }
 
-/// Compiles `layers` for `m` input rows. Each layer's tiling is the candidate that reads the fewest bytes of those whose
-/// program's `cost` in cycles is within 1/128 of the least. With stochastic rounding, layer i rounds by the stream of `seed` and
-/// tensor i; other rounding does not look at `seed`.
+/// Compiles a network for `batch` images (channels-last). Each layer's tiling is the candidate that reads the fewest bytes of those
+/// whose program's `cost` in cycles is within 1/128 of the least. With stochastic rounding, layer i rounds by the stream of `seed`
+/// and tensor i; other rounding does not look at `seed`.
 pub fn compile(
     config: &Config,
-    m: usize,
+    network: &Network,
+    batch: usize,
     input: &[i32],
-    layers: &[Layer<'_>],
     seed: u64,
     cost: &dyn Fn(&[Command]) -> u64,
 ) -> Result<Compiled, CompileError> {
-    let Some(first) = layers.first().filter(|_| m > 0) else { return Err(CompileError::Empty) };
-    check(config, m, input, layers)?;
+    if batch == 0 || network.layers.is_empty() {
+        return Err(CompileError::Empty);
+    }
+    let numerics = config.numerics();
+    let extents = network.extents(numerics)?;
+    check(config, network, &extents, batch, input)?;
     let mut image = Image::default();
-    let input_region = image.matrix(m, first.k, config.numerics().activation());
-    input_region.write(image.bytes_mut(), input);
+    let region = tensor(&mut image, config, batch, network.input, numerics.activation());
+    region.write(image.bytes_mut(), input);
     let mut builder = Builder::new(config);
     let mut plans: Vec<LayerPlan> = Vec::new();
-    let mut previous = Written::default();
-    let mut source = input_region;
-    for (index, layer) in layers.iter().enumerate() {
-        let shape = GemmShape { m, k: layer.k, n: layer.n };
-        let outputs = Outputs { bounds: layer.bounds, seed: seed_of(config, seed, index, layer.n) };
-        let placed = place(config, &mut image, layer, m, source);
-        let (tiling, predicted_cycles) = best_tiling(config, shape, layer.name, outputs, &placed, cost)?;
-        previous = builder.layer(shape, outputs, tiling, &placed, &previous);
-        source = Region { format: config.numerics().activation(), ..placed.output };
-        let name = layer.name.to_owned();
-        plans.push(LayerPlan { name, shape, tiling, predicted_cycles, output: placed.output });
+    let mut tensors = vec![(region, Written::default())];
+    for (index, layer) in network.layers.iter().enumerate() {
+        let (input, output) = (extents[layer.inputs[0]], extents[index + 1]);
+        let plan = Plan::new(config, layer, batch, input, output);
+        let outputs = Outputs {
+            bounds: layer.bounds,
+            pad: numerics.activation().encode(layer.pad.into()) as u16,
+            seed: seed_of(config, seed, index, output.channels),
+        };
+        let activations = |&tensor: &usize| Region { format: numerics.activation(), ..tensors[tensor].0 };
+        let inputs = layer.inputs.iter().map(activations).collect();
+        let placed = place(config, &mut image, layer, &plan, inputs);
+        let (tiling, predicted_cycles) = best_tiling(config, &plan, &layer.name, outputs, &placed, cost)?;
+        let sources: Vec<&Written> = layer.inputs.iter().map(|&tensor| &tensors[tensor].1).collect();
+        let from = builder.len();
+        let (written, slots) = builder.layer(&plan, outputs, tiling, &placed, &sources);
+        plans.push(LayerPlan {
+            name: layer.name.clone(),
+            operation: layer.operation.name(),
+            input,
+            output_extent: output,
+            window: plan.window,
+            shape: GemmShape { m: plan.m(), k: layer.operation.k(input), n: output.channels },
+            macs: plan.macs,
+            tiling,
+            slots,
+            predicted_cycles,
+            commands: from..builder.len(),
+            output: placed.output,
+        });
+        tensors.push((placed.output, written));
     }
     builder.push(Command::Finish, Vec::new());
     let memory = image.into_bytes();
@@ -136,69 +163,119 @@ fn seed_of(config: &Config, seed: u64, index: usize, n: usize) -> Option<Seed> {
     }
 }
 
-fn check(config: &Config, m: usize, input: &[i32], layers: &[Layer<'_>]) -> Result<(), CompileError> {
-    let numerics = config.numerics();
-    let (activation, output) = (numerics.activation(), numerics.output());
-    let mut before: Option<usize> = None;
-    for layer in layers {
-        let name = || layer.name.to_owned();
-        let range = |property, value: usize, max: u64| match (1..=max).contains(&(value as u64)) {
+/// Sizes that the fields of commands hold; everything else golden has checked.
+fn check(
+    config: &Config,
+    network: &Network,
+    extents: &[Extent],
+    batch: usize,
+    input: &[i32],
+) -> Result<(), CompileError> {
+    let expected = batch * network.input.elements();
+    if input.len() != expected {
+        return Err(CompileError::Input { given: input.len(), batch, extent: network.input, expected });
+    }
+    let format = config.numerics().activation();
+    if let Some(at) = input.iter().position(|&value| !format.contains(value.into())) {
+        let (value, min, max) = (input[at].into(), format.min(), format.max());
+        let (row, col) = (at / network.input.elements(), at % network.input.elements());
+        return Err(CompileError::Golden(golden::GoldenError::Element { matrix: "input", row, col, value, min, max }));
+    }
+    for (layer, output) in network.layers.iter().zip(&extents[1..]) {
+        let range = |property, value: usize, min: u64, max: u64| match (min..=max).contains(&(value as u64)) {
             true => Ok(()),
-            false => Err(CompileError::Range { layer: name(), property, value: value as u64, min: 1, max }),
+            false => Err(CompileError::Range { layer: layer.name.clone(), property, value: value as u64, min, max }),
         };
-        let elements = |property, value, expected| match value == expected {
-            true => Ok(()),
-            false => Err(CompileError::Elements { layer: name(), property, value, expected }),
-        };
-        range("k", layer.k, numerics.max_k().into())?;
-        range("n", layer.n, 1 << 20)?;
-        range("m", m, 1 << 24)?;
-        elements("weights", layer.weights.len(), layer.k * layer.n)?;
-        elements("channels", layer.channels.len(), layer.n)?;
-        match before {
-            None => elements("input", input.len(), m * layer.k)?,
-            Some(n) if n != layer.k => return Err(CompileError::Chain { layer: name(), k: layer.k, n }),
-            Some(_) if activation != output => {
-                return Err(CompileError::ChainFormat { layer: name(), input: activation, output })
-            }
-            Some(_) => {}
+        let (input, window) = (extents[layer.inputs[0]], layer.operation.window());
+        range("n", output.channels, 1, 1 << 20)?;
+        range("m", batch * output.pixels(), 1, 1 << 24)?;
+        // x counts lanes: its last value is that of the last window's last position.
+        let lanes = config.geometry().rows().next_power_of_two();
+        let steps = (1 << Walk::STEP_BITS) - 1;
+        range("stride of rows", window.stride[0], 1, steps)?;
+        range("stride of columns", window.stride[1], 1, steps / lanes as u64)?;
+        let padded = |axis: usize| input.size()[axis] + window.pad_before[axis] + window.pad_after[axis] + 1;
+        range("padded height", padded(0), 1, (1 << (Walk::Y_BITS - 1)) - 1)?;
+        range("padded width", padded(1), 1, ((1 << (Walk::X_BITS - 1)) - 1) / lanes as u64)?;
+        let terms = output.channels.min(config.geometry().cols()).div_ceil(config.geometry().rows());
+        match layer.operation {
+            golden::Operation::MaxPool { .. } => range("columns of the mesh over its rows", terms, 1, 15)?,
+            _ => range("terms", layer.channels.len(), 1, 15)?,
         }
-        let golden = |source| CompileError::Golden { layer: name(), source };
-        layer.bounds.check(numerics).map_err(golden)?;
-        layer.channels.iter().try_for_each(|channel| channel.check(numerics)).map_err(golden)?;
-        before = Some(layer.n);
     }
     Ok(())
 }
 
-fn place(config: &Config, image: &mut Image, layer: &Layer<'_>, m: usize, input: Region) -> Placed {
+/// Allocates a tensor: a row a pixel. Window loads may read some pixels beyond its end.
+fn tensor(image: &mut Image, config: &Config, batch: usize, extent: Extent, format: Format) -> Region {
+    let region = image.matrix(batch * extent.pixels(), extent.channels, format);
+    if extent.width > 1 {
+        image.allocate(config.geometry().rows() * region.stride());
+    }
+    region
+}
+
+fn place(config: &Config, image: &mut Image, layer: &Layer, plan: &Plan, inputs: Vec<Region>) -> Placed {
     let (n, g) = (config.numerics(), config.geometry());
     let weight = n.weight();
-    let mut weights = Vec::new();
-    for k0 in (0..layer.k).step_by(g.rows()) {
-        let k_size = g.rows().min(layer.k - k0);
-        for n0 in (0..layer.n).step_by(g.cols()) {
-            let n_size = g.cols().min(layer.n - n0);
-            let n_bytes = (k_size * n_size * weight.bits() as usize).div_ceil(8);
-            // Aligned to the bus, so that a tile is a whole number of beats.
-            let address = image.allocate_aligned(n_bytes, g.bus_bytes());
-            // Shift order: the mesh's last row first.
-            let values = (0..k_size).rev().flat_map(|row| {
-                let from = (k0 + row) * layer.n + n0;
-                layer.weights[from..from + n_size].iter().map(|&value| weight.encode(value.into()))
-            });
-            pack(&mut image.bytes_mut()[address..address + n_bytes], weight.bits() as usize, values);
-            weights.push(address);
-        }
+    let mut weights = Vec::with_capacity(plan.tiles.len());
+    for tile in &plan.tiles {
+        let n_bytes = (tile.k * tile.n * weight.bits() as usize).div_ceil(8);
+        // Aligned to the bus, so that a tile is a whole number of beats.
+        let address = image.allocate_aligned(n_bytes, g.bus_bytes());
+        // Shift order: the mesh's last row first.
+        let values = tile.values.chunks_exact(tile.n).rev().flatten().map(|&value| weight.encode(value.into()));
+        pack(&mut image.bytes_mut()[address..address + n_bytes], weight.bits() as usize, values);
+        weights.push(address);
     }
     let record_bytes = n.parameter_bits() as usize / 8;
-    let parameters = image.allocate(record_bytes * layer.n);
-    for (index, channel) in layer.channels.iter().enumerate() {
-        let from = parameters + index * record_bytes;
-        pack_record(config, &mut image.bytes_mut()[from..from + record_bytes], channel);
+    let records = parameter_records(config, layer, plan);
+    let mut address = image.allocate(record_bytes * records.iter().map(Vec::len).sum::<usize>());
+    let mut parameters = Vec::with_capacity(records.len());
+    for tile in &records {
+        parameters.push(Records { address, count: tile.len() });
+        for channel in tile {
+            pack_record(config, &mut image.bytes_mut()[address..address + record_bytes], channel);
+            address += record_bytes;
+        }
     }
-    let output = image.matrix(m, layer.n, n.output());
-    Placed { input, output, weights, parameters }
+    let table = layer.table.as_ref().map(|table| {
+        let n_bytes = (table.len() * n.output().bits() as usize).div_ceil(8);
+        let address = image.allocate(n_bytes);
+        let values = table.iter().map(|&value| n.output().encode(value.into()));
+        pack(&mut image.bytes_mut()[address..address + n_bytes], n.output().bits() as usize, values);
+        address
+    });
+    let output = tensor(image, config, plan.batch, plan.output, n.output());
+    Placed { inputs, output, weights, parameters, table }
+}
+
+/// The records of each column tile in the order of the parameter buffer: groups of lanes, terms, lanes. Where an output has several
+/// terms, groups are filled up with copies of the last channel.
+fn parameter_records(config: &Config, layer: &Layer, plan: &Plan) -> Vec<Vec<Channel>> {
+    let g = config.geometry();
+    let (n, lanes) = (plan.output.channels, g.requantizer_lanes());
+    let tile = |first: usize| {
+        let end = n.min(first + g.cols());
+        if plan.terms == 1 {
+            return layer.channels[0][first..end].to_vec();
+        }
+        let mut records = Vec::new();
+        for group in (first..end).step_by(lanes) {
+            for term in 0..plan.terms {
+                // The parts of a maximum have the same parameters, and the bias where the column is fed.
+                let parts = layer.channels.len() < plan.terms;
+                let channels = &layer.channels[if parts { 0 } else { term }];
+                let record = |j: usize| match parts && (j - first) / g.rows() != term {
+                    true => Channel { bias: 0, ..channels[j] },
+                    false => channels[j],
+                };
+                records.extend((group..group + lanes).map(|j| record(j.min(end - 1))));
+            }
+        }
+        records
+    };
+    (0..n).step_by(g.cols()).map(tile).collect()
 }
 
 /// Bias, multiplier (if the scheme has one), shift, zero point, least significant first.
@@ -233,16 +310,18 @@ fn read_bits(commands: &[Command]) -> u64 {
 
 fn best_tiling(
     config: &Config,
-    shape: GemmShape,
+    plan: &Plan,
     name: &str,
     outputs: Outputs,
     placed: &Placed,
     cost: &dyn Fn(&[Command]) -> u64,
 ) -> Result<(Tiling, u64), CompileError> {
     let mut tried: Vec<(Tiling, u64, u64)> = Vec::new();
-    for tiling in Tiling::candidates(config, shape) {
+    let nobody = Written::default();
+    let sources = vec![&nobody; placed.inputs.len()];
+    for tiling in Tiling::candidates(config, plan) {
         let mut builder = Builder::new(config);
-        builder.layer(shape, outputs, tiling, placed, &Written::default());
+        builder.layer(plan, outputs, tiling, placed, &sources);
         builder.push(Command::Finish, Vec::new());
         let commands = synchronize(builder.into_steps());
         tried.push((tiling, cost(&commands), read_bits(&commands)));
@@ -256,11 +335,12 @@ fn best_tiling(
     let g = config.geometry();
     best.ok_or_else(|| CompileError::NoTiling {
         layer: name.to_owned(),
-        m: shape.m,
-        k: shape.k,
-        n: shape.n,
+        output: plan.output,
+        batch: plan.batch,
+        terms: plan.terms,
         group_tiles: aligned_group_tiles(config),
         accumulator_rows: g.accumulator_rows(),
         parameter_tiles: g.parameter_tiles() / 2,
+        activation_rows: g.activation_buffer_rows(),
     })
 }

@@ -1,29 +1,43 @@
 //! The order of a layer's commands, the slots they use, and what each waits for.
 
+use crate::chunk::{needed_rows, resident, stream, Chunk};
 use crate::image::Region;
+use crate::plan::Plan;
 use crate::sync::{Event, Step};
-use crate::tiling::{GemmShape, OuterLoop, Tiling};
+use crate::tiling::{OuterLoop, Tiling};
 use golden::Bounds;
-use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens, Walk};
+use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens};
+
+/// Parameter records of one column tile in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records {
+    pub address: usize,
+    pub count: usize,
+}
 
 /// A layer's tensors in memory.
 pub(crate) struct Placed {
-    pub input: Region,
+    pub inputs: Vec<Region>,
     pub output: Region,
-    /// Address of each weight tile, k tile major.
+    /// Address of each weight tile of the plan.
     pub weights: Vec<usize>,
-    pub parameters: usize,
+    /// Of each column tile.
+    pub parameters: Vec<Records>,
+    /// Address of the activation table.
+    pub table: Option<usize>,
 }
 
 /// What a layer's outputs go through on their way to memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Outputs {
     pub bounds: Bounds,
+    /// What padded positions hold, in the encoding of the activation format.
+    pub pad: u16,
     /// What its stores round with, if rounding is stochastic.
     pub seed: Option<Seed>,
 }
 
-/// The store commands that wrote a layer's output: first row, one past the last row, place in the program.
+/// The store commands that wrote a tensor: first row, one past the last row, place in the program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written(Vec<(usize, usize, usize)>);
 
@@ -34,14 +48,25 @@ impl Written {
     }
 }
 
+/// What a layer's folds stream, in PE-cycles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Rows streamed x mesh rows x mesh columns.
+    pub total: u64,
+    /// Of them in mesh rows beyond a fold's k.
+    pub unused_rows: u64,
+    /// Of the others in mesh columns beyond the tile's n.
+    pub unused_cols: u64,
+}
+
 /// A buffer as slots that are filled in turn; a slot remembers what it holds and who reads it last.
-struct Slots<K> {
+struct Ring<K> {
     held: Vec<Option<(K, usize)>>,
     readers: Vec<Option<Event>>,
     next: usize,
 }
 
-impl<K: PartialEq + Copy> Slots<K> {
+impl<K: PartialEq + Copy> Ring<K> {
     fn new(n: usize) -> Self {
         Self { held: vec![None; n], readers: vec![None; n], next: 0 }
     }
@@ -69,15 +94,22 @@ impl<K: PartialEq + Copy> Slots<K> {
 pub(crate) struct Builder<'a> {
     config: &'a Config,
     steps: Vec<Step>,
+    /// The last store that looked results up.
+    table_user: Option<Event>,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(config: &'a Config) -> Self {
-        Self { config, steps: Vec::new() }
+        Self { config, steps: Vec::new(), table_user: None }
     }
 
     pub fn into_steps(self) -> Vec<Step> {
         self.steps
+    }
+
+    /// Commands so far.
+    pub fn len(&self) -> usize {
+        self.steps.len()
     }
 
     /// Appends a command and returns its place.
@@ -86,51 +118,59 @@ impl<'a> Builder<'a> {
         self.steps.len() - 1
     }
 
-    /// Appends one layer. Buffers start empty, but everything of the layers before may still be in use.
+    /// Appends one layer; `sources` are its inputs. Buffers start empty, but everything of the layers before may still be in use.
     pub fn layer(
         &mut self,
-        shape: GemmShape,
+        plan: &Plan,
         outputs: Outputs,
         tiling: Tiling,
         placed: &Placed,
-        previous: &Written,
-    ) -> Written {
+        sources: &[&Written],
+    ) -> (Written, Slots) {
         let g = self.config.geometry();
-        let (n_chunks, n_groups) = (tiling.n_chunks(shape), tiling.n_groups(g, shape));
         // The last command of each engine before this layer: what it uses must be given back.
         let before =
             |wanted: fn(&Command) -> bool| self.steps.iter().rposition(|step| wanted(&step.command)).map(Event::done);
         let last_fold = before(|command| matches!(command, Command::Execute(_)));
         let last_store = before(|command| matches!(command, Command::Store(_)));
-        let mut plan = LayerSchedule {
-            shape,
+        let slot_rows = needed_rows(plan, tiling.chunk).max(1);
+        let group_rows = tiling.group_tiles * plan.terms * g.column_groups();
+        let mut layer = LayerSchedule {
+            plan,
             outputs,
             tiling,
             placed,
-            previous,
-            activations: Slots::new(g.activation_buffer_rows() / tiling.chunk_rows),
-            weights: Slots::new(g.weight_buffer_tiles()),
-            parameters: Slots::new(g.parameter_tiles() / tiling.group_tiles),
+            sources,
+            slot_rows,
+            group_rows,
+            activations: Ring::new(g.activation_buffer_rows() / slot_rows),
+            weights: Ring::new(g.weight_buffer_tiles()),
+            parameters: Ring::new(g.parameter_rows() / group_rows),
             halves: [last_store, last_store],
             next_half: false,
+            table_at: None,
             written: Written::default(),
+            slots: Slots::default(),
         };
-        plan.activations.readers.fill(last_fold);
-        plan.weights.readers.fill(last_fold);
-        plan.parameters.readers.fill(last_store);
+        layer.activations.readers.fill(last_fold);
+        layer.weights.readers.fill(last_fold);
+        layer.parameters.readers.fill(last_store);
+        layer.load_table(self);
+        let chunks = tiling.chunks(plan);
+        let n_groups = tiling.n_groups(plan.n_tiles(self.config));
         match tiling.outer {
             OuterLoop::Rows => {
-                for chunk in 0..n_chunks {
-                    (0..n_groups).for_each(|group| plan.block(self, chunk, group));
+                for (index, chunk) in chunks.iter().enumerate() {
+                    (0..n_groups).for_each(|group| layer.block(self, (index, chunk), group));
                 }
             }
             OuterLoop::Cols => {
                 for group in 0..n_groups {
-                    (0..n_chunks).for_each(|chunk| plan.block(self, chunk, group));
+                    chunks.iter().enumerate().for_each(|chunk| layer.block(self, chunk, group));
                 }
             }
         }
-        plan.written
+        (layer.written, layer.slots)
     }
 }
 
@@ -146,136 +186,175 @@ struct Parameters {
 
 /// A layer while its commands are made.
 struct LayerSchedule<'a> {
-    shape: GemmShape,
+    plan: &'a Plan,
     /// The seed is taken by the first store.
     outputs: Outputs,
     tiling: Tiling,
     placed: &'a Placed,
-    previous: &'a Written,
-    /// Keys: (chunk, k tile); (k tile, column tile); group.
-    activations: Slots<(usize, usize)>,
-    weights: Slots<(usize, usize)>,
-    parameters: Slots<usize>,
+    sources: &'a [&'a Written],
+    /// Buffer rows of an activation slot, parameter rows of a group.
+    slot_rows: usize,
+    group_rows: usize,
+    /// Keys: (chunk, image, slice); address; group.
+    activations: Ring<(usize, usize, usize)>,
+    weights: Ring<usize>,
+    parameters: Ring<usize>,
     /// The store that reads each accumulator half last.
     halves: [Option<Event>; 2],
     next_half: bool,
+    /// The load of the table.
+    table_at: Option<usize>,
     written: Written,
+    slots: Slots,
 }
 
 impl LayerSchedule<'_> {
-    /// One chunk of rows by one group of column tiles: all its folds, then its store.
-    fn block(&mut self, builder: &mut Builder<'_>, chunk: usize, group: usize) {
-        let g = builder.config.geometry();
-        let n_tiles = self.shape.n.div_ceil(g.cols());
-        let first_row = chunk * self.tiling.chunk_rows;
-        let rows = self.tiling.chunk_rows.min(self.shape.m - first_row);
+    fn load_table(&mut self, builder: &mut Builder<'_>) {
+        let Some(address) = self.placed.table else { return };
+        let bits = builder.config.numerics().output().bits();
+        let load = Load {
+            target: LoadTarget::Table,
+            tokens: Tokens::default(),
+            address: address as u32,
+            stride: 0,
+            start_bit: 0,
+            requests: 1,
+            rows_per_request: 1 << bits,
+            row_bits: bits as u16,
+            buffer_row: 0,
+            lane_group: 0,
+        };
+        let needs = builder.table_user.into_iter().collect();
+        self.table_at = Some(builder.push(Command::Load(load), needs));
+    }
+
+    /// One chunk by one group of column tiles: all its folds, then its stores.
+    fn block(&mut self, builder: &mut Builder<'_>, (index, chunk): (usize, &Chunk), group: usize) {
+        let (plan, config) = (self.plan, builder.config);
+        let g = config.geometry();
+        let n_tiles = plan.n_tiles(config);
         let first_tile = group * self.tiling.group_tiles;
         let tiles = self.tiling.group_tiles.min(n_tiles - first_tile);
         let half = self.next_half;
         self.next_half = !half;
-        let k_tiles = self.shape.k.div_ceil(g.rows());
+        let (outputs, images) = (chunk.outputs(), chunk.images(plan));
         let mut parameters = self.parameters(builder, group);
+        // Accumulator rows that some fold has begun.
+        let mut begun = vec![false; tiles * plan.terms * images];
         let mut last_fold = None;
-        for k_tile in 0..k_tiles {
-            let mut weights = Some(self.weights(builder, k_tile, first_tile));
-            let (activation_row, activations_at) = self.activations(builder, chunk, k_tile, first_row, rows);
-            for tile in 0..tiles {
-                let (weight_row, weights_at) =
-                    weights.take().unwrap_or_else(|| self.weights(builder, k_tile, first_tile + tile));
-                let mut needs = vec![Event::done(activations_at), Event::done(weights_at)];
-                if k_tile == 0 && tile == 0 {
-                    needs.extend(self.halves[usize::from(half)]);
+        let wanted =
+            |step: &crate::plan::Step| step.weights[first_tile..first_tile + tiles].iter().any(Option::is_some);
+        let n_steps = plan.steps.iter().filter(|step| wanted(step)).count();
+        for (place, step) in plan.steps.iter().filter(|step| wanted(step)).enumerate() {
+            for image in 0..images {
+                let stream = stream(config, plan, chunk, image, step, self.outputs.pad);
+                let mut resident: Option<(usize, Option<usize>)> = None;
+                for tile in 0..tiles {
+                    let Some(weights) = step.weights[first_tile + tile] else { continue };
+                    let (weight_row, weights_at) = self.weights(builder, weights);
+                    let (slot, activations_at) =
+                        *resident.get_or_insert_with(|| self.activations(builder, (index, chunk), image, step.slice));
+                    let mut needs = vec![Event::done(weights_at)];
+                    needs.extend(activations_at.map(Event::done));
+                    if last_fold.is_none() {
+                        needs.extend(self.halves[usize::from(half)]);
+                    }
+                    let begun = &mut begun[(tile * plan.terms + step.term) * images + image];
+                    let overwrite = !std::mem::replace(begun, true);
+                    let output = tile * outputs + stream.output;
+                    let fold = builder.push(
+                        Command::Execute(Execute {
+                            tokens: Tokens::default(),
+                            half,
+                            overwrite,
+                            push_late: false,
+                            maximum: plan.maximum,
+                            accumulator_step: if stream.reduce { 0 } else { plan.terms as u8 },
+                            rows: stream.rows,
+                            activation_row: ((slot * self.slot_rows) as u16).wrapping_add(stream.activation_row),
+                            weight_row: weight_row as u16,
+                            accumulator_row: (output * plan.terms + step.term) as u16,
+                            k: step.k as u16,
+                            walk: stream.walk,
+                        }),
+                        needs,
+                    );
+                    self.weights.read(weight_row / g.rows(), Event::swap(fold));
+                    self.activations.read(slot, Event::done(fold));
+                    last_fold = Some(fold);
+                    self.count(config, stream.rows.into(), step.k, plan.tiles[weights].n);
                 }
-                let k = g.rows().min(self.shape.k - k_tile * g.rows());
-                let fold = builder.push(
-                    Command::Execute(Execute {
-                        tokens: Tokens::default(),
-                        half,
-                        overwrite: k_tile == 0,
-                        push_late: false,
-                        maximum: false,
-                        accumulator_step: 1,
-                        rows: rows as u16,
-                        activation_row: activation_row as u16,
-                        weight_row: weight_row as u16,
-                        accumulator_row: (tile * rows) as u16,
-                        k: k as u16,
-                        walk: Walk::linear(g.rows()),
-                    }),
-                    needs,
-                );
-                self.weights.read(weight_row / g.rows(), Event::swap(fold));
-                self.activations.read(activation_row / self.tiling.chunk_rows, Event::done(fold));
-                last_fold = Some(fold);
             }
-            // Only the store needs them, so they are spread over the k tiles: the bus has more urgent things to carry.
-            for tile in (0..tiles).filter(|tile| (tile + 1) * k_tiles / (tiles + 1) == k_tile) {
+            // Only the stores need them, so they are spread over the steps: the bus has more urgent things to carry.
+            for tile in (0..tiles).filter(|tile| (tile + 1) * n_steps / (tiles + 1) == place) {
                 self.load_parameters(builder, &mut parameters, first_tile, tile);
             }
         }
         self.parameters.held[parameters.slot] = Some((group, parameters.loaded_at));
         if let Some(last_fold) = last_fold {
-            let needs = vec![Event::done(parameters.loaded_at), Event::done(last_fold)];
-            let parameter_row = parameters.slot * self.tiling.group_tiles * g.column_groups();
-            self.store(builder, half, [first_row, rows], [first_tile, tiles], parameter_row, needs);
+            let mut needs = vec![Event::done(parameters.loaded_at), Event::done(last_fold)];
+            needs.extend(self.table_at.map(Event::done));
+            self.stores(builder, half, chunk, [first_tile, tiles], parameters.slot * self.group_rows, needs);
             self.parameters.read(parameters.slot, Event::done(builder.steps.len() - 1));
         }
     }
 
-    /// The buffer row of a chunk's activations for a k tile, and the place of their load.
+    fn count(&mut self, config: &Config, rows: u64, k: usize, n: usize) {
+        let g = config.geometry();
+        let (mesh_rows, mesh_cols) = (g.rows() as u64, g.cols() as u64);
+        let (k, n) = (k as u64, n as u64);
+        self.slots.total += rows * mesh_rows * mesh_cols;
+        self.slots.unused_rows += rows * (mesh_rows - k) * mesh_cols;
+        self.slots.unused_cols += rows * k * (mesh_cols - n);
+    }
+
+    /// The slot of a slice's activations, and the place of their last load; none if all of it is padding.
     fn activations(
         &mut self,
         builder: &mut Builder<'_>,
-        chunk: usize,
-        k_tile: usize,
-        first_row: usize,
-        rows: usize,
-    ) -> (usize, usize) {
-        if let Some((slot, place)) = self.activations.find((chunk, k_tile)) {
-            return (slot * self.tiling.chunk_rows, place);
+        (index, chunk): (usize, &Chunk),
+        image: usize,
+        slice: usize,
+    ) -> (usize, Option<usize>) {
+        let key = (index, image, slice);
+        if let Some((slot, place)) = self.activations.find(key) {
+            return (slot, Some(place));
         }
-        let (slot, reader) = self.activations.fill((chunk, k_tile), builder.steps.len());
-        let mesh_rows = builder.config.geometry().rows();
-        let bits = self.placed.input.format.bits() as usize;
-        let k = mesh_rows.min(self.shape.k - k_tile * mesh_rows);
-        let (address, start_bit) = self.placed.input.locate(first_row, k_tile * mesh_rows);
+        let slice = &self.plan.slices[slice];
+        let source = self.placed.inputs[slice.input];
+        let resident = resident(builder.config, self.plan, chunk, image, slice, source);
+        if resident.loads.is_empty() {
+            return (0, None);
+        }
+        let (slot, reader) = self.activations.fill(key, builder.steps.len());
         let mut needs: Vec<Event> = reader.into_iter().collect();
-        needs.extend(self.previous.last(first_row, first_row + rows).map(Event::done));
-        let buffer_row = slot * self.tiling.chunk_rows;
-        let load = Load {
-            target: LoadTarget::Activations,
-            tokens: Tokens::default(),
-            address: address as u32,
-            stride: self.placed.input.stride() as u32,
-            start_bit,
-            requests: rows as u16,
-            rows_per_request: 1,
-            row_bits: (k * bits) as u16,
-            buffer_row: buffer_row as u16,
-            lane_group: 0,
-        };
-        (buffer_row, builder.push(Command::Load(load), needs))
+        needs.extend(self.sources[slice.input].last(resident.source[0], resident.source[1]).map(Event::done));
+        for load in resident.loads {
+            let buffer_row = (slot * self.slot_rows) as u16 + load.buffer_row;
+            builder.push(Command::Load(Load { buffer_row, ..load }), std::mem::take(&mut needs));
+        }
+        let place = builder.steps.len() - 1;
+        self.activations.held[slot] = Some((key, place));
+        (slot, Some(place))
     }
 
     /// The buffer row of a weight tile, and the place of its load.
-    fn weights(&mut self, builder: &mut Builder<'_>, k_tile: usize, tile: usize) -> (usize, usize) {
+    fn weights(&mut self, builder: &mut Builder<'_>, tile: usize) -> (usize, usize) {
         let g = builder.config.geometry();
-        if let Some((slot, place)) = self.weights.find((k_tile, tile)) {
+        if let Some((slot, place)) = self.weights.find(tile) {
             return (slot * g.rows(), place);
         }
-        let (slot, reader) = self.weights.fill((k_tile, tile), builder.steps.len());
-        let k = g.rows().min(self.shape.k - k_tile * g.rows());
-        let n = g.cols().min(self.shape.n - tile * g.cols());
-        let n_tiles = self.shape.n.div_ceil(g.cols());
+        let (slot, reader) = self.weights.fill(tile, builder.steps.len());
+        let shape = &self.plan.tiles[tile];
         let load = Load {
             target: LoadTarget::Weights,
             tokens: Tokens::default(),
-            address: self.placed.weights[k_tile * n_tiles + tile] as u32,
+            address: self.placed.weights[tile] as u32,
             stride: 0,
             start_bit: 0,
             requests: 1,
-            rows_per_request: k as u16,
-            row_bits: (n * builder.config.numerics().weight().bits() as usize) as u16,
+            rows_per_request: shape.k as u16,
+            row_bits: (shape.n * builder.config.numerics().weight().bits() as usize) as u16,
             buffer_row: (slot * g.rows()) as u16,
             lane_group: 0,
         };
@@ -302,66 +381,70 @@ impl LayerSchedule<'_> {
         if !parameters.to_load {
             return;
         }
-        let g = builder.config.geometry();
-        let record_bits = builder.config.numerics().parameter_bits();
-        let first = (first_tile + tile) * g.cols();
-        let row = (parameters.slot * self.tiling.group_tiles + tile) * g.column_groups();
+        let records = self.placed.parameters[first_tile + tile];
+        let tile_rows = self.plan.terms * builder.config.geometry().column_groups();
         let load = Load {
             target: LoadTarget::Parameters,
             tokens: Tokens::default(),
-            address: (self.placed.parameters + first * record_bits as usize / 8) as u32,
+            address: records.address as u32,
             stride: 0,
             start_bit: 0,
             requests: 1,
-            rows_per_request: g.cols().min(self.shape.n - first) as u16,
-            row_bits: record_bits as u16,
-            buffer_row: row as u16,
+            rows_per_request: records.count as u16,
+            row_bits: builder.config.numerics().parameter_bits() as u16,
+            buffer_row: (parameters.slot * self.group_rows + tile * tile_rows) as u16,
             lane_group: 0,
         };
         parameters.loaded_at = builder.push(Command::Load(load), parameters.reader.into_iter().collect());
     }
 
-    fn store(
+    fn stores(
         &mut self,
         builder: &mut Builder<'_>,
         half: bool,
-        [first_row, rows]: [usize; 2],
+        chunk: &Chunk,
         [first_tile, tiles]: [usize; 2],
         parameter_row: usize,
-        needs: Vec<Event>,
+        mut needs: Vec<Event>,
     ) {
         let g = builder.config.geometry();
+        let (n, terms) = (self.plan.output.channels, self.plan.terms);
         let first = first_tile * g.cols();
-        let channels = (tiles * g.cols()).min(self.shape.n - first);
+        let channels = (tiles * g.cols()).min(n - first);
         let last_channels = channels - (tiles - 1) * g.cols();
-        let (address, start_bit) = self.placed.output.locate(first_row, first);
         if let Some(seed) = self.outputs.seed.take() {
             builder.push(Command::Seed(seed), Vec::new());
         }
-        let output = self.placed.output.format;
-        let bound = |value: i64| output.encode(value) as u16;
-        debug_assert_eq!(start_bit, 0, "groups start on a byte");
-        let store = Store {
-            tokens: Tokens::default(),
-            half,
-            rows: rows as u16,
-            address: address as u32,
-            stride: self.placed.output.stride() as u32,
-            accumulator_row: 0,
-            tile_stride: rows as u16,
-            tiles: tiles as u16,
-            last_groups: last_channels.div_ceil(g.requantizer_lanes()) as u8,
-            parameter_row: parameter_row as u16,
-            terms: 1,
-            table: false,
-            row_bits: (channels * self.placed.output.format.bits() as usize) as u32,
-            low: bound(self.outputs.bounds.low),
-            high: bound(self.outputs.bounds.high),
-            // Only the index modulo 2^32 counts.
-            index: (first_row * self.shape.n + first) as u32,
-        };
-        let place = builder.push(Command::Store(store), needs);
-        self.halves[usize::from(half)] = Some(Event::done(place));
-        self.written.0.push((first_row, first_row + rows, place));
+        let region = self.placed.output;
+        let bound = |value: i64| region.format.encode(value) as u16;
+        for part in chunk.stores(self.plan) {
+            let (address, start_bit) = region.locate(part.first, first);
+            debug_assert_eq!(start_bit, 0, "groups start on a byte");
+            let store = Store {
+                tokens: Tokens::default(),
+                half,
+                rows: part.rows as u16,
+                address: address as u32,
+                stride: region.stride() as u32,
+                accumulator_row: (part.output * terms) as u16,
+                tile_stride: (chunk.outputs() * terms) as u16,
+                tiles: tiles as u16,
+                last_groups: last_channels.div_ceil(g.requantizer_lanes()) as u8,
+                parameter_row: parameter_row as u16,
+                terms: terms as u8,
+                table: self.placed.table.is_some(),
+                row_bits: (channels * region.format.bits() as usize) as u32,
+                low: bound(self.outputs.bounds.low),
+                high: bound(self.outputs.bounds.high),
+                // Only the index modulo 2^32 counts.
+                index: (part.first * n + first) as u32,
+            };
+            let place = builder.push(Command::Store(store), std::mem::take(&mut needs));
+            self.halves[usize::from(half)] = Some(Event::done(place));
+            if store.table {
+                builder.table_user = Some(Event::done(place));
+            }
+            self.written.0.push((part.first, part.first + part.rows, place));
+        }
     }
 }

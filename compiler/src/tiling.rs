@@ -1,5 +1,7 @@
-//! How one matrix product is cut up, and in which order its folds run.
+//! How one layer is cut up, and in which order its folds run.
 
+use crate::chunk::{needed_rows, Chunk};
+use crate::plan::{Form, Plan};
 use spec::{Config, Geometry};
 
 /// The shape of a product: activations m x k, weights k x n.
@@ -20,53 +22,87 @@ impl GemmShape {
 /// Which of the two outer loops is the outer one; k and the tiles of a group are always inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OuterLoop {
-    /// All column groups of a chunk of rows before the next chunk: activations are read once.
+    /// All column groups of a chunk before the next chunk: activations are read once.
     Rows,
-    /// All chunks of rows of a column group before the next group: weights may stay.
+    /// All chunks of a column group before the next group: weights may stay.
     Cols,
 }
 
-/// One way to cut a product: chunks of `chunk_rows` activation rows, groups of `group_tiles` column tiles.
+/// One way to cut a layer: chunks of outputs, groups of `group_tiles` column tiles.
 ///
-/// Loops, outermost first: chunks and groups (in the order of `outer`), k tiles, column tiles of the group. Every
-/// innermost turn is one fold; a chunk and a group together fill one half of the accumulator.
+/// Loops, outermost first: chunks and groups (in the order of `outer`), steps (slices of channels, positions of the window), column
+/// tiles of the group. Every innermost turn is one fold; a chunk and a group together fill one half of the accumulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tiling {
-    pub chunk_rows: usize,
+    /// Rows and columns of output pixels of one image; for layers without a sliding window 1 and a number of pixels or images.
+    pub chunk: [usize; 2],
     pub group_tiles: usize,
     pub outer: OuterLoop,
 }
 
+/// How many times the fewest chunks that fit are worth trying.
+const MOST_CHUNKS: usize = 12;
+
 impl Tiling {
+    /// Outputs of a chunk.
+    pub fn chunk_rows(&self) -> usize {
+        self.chunk[0] * self.chunk[1]
+    }
+
     /// All tilings worth trying; empty if none fits the buffers.
-    pub fn candidates(config: &Config, shape: GemmShape) -> Vec<Self> {
+    pub(crate) fn candidates(config: &Config, plan: &Plan) -> Vec<Self> {
         let g = config.geometry();
-        let n_tiles = shape.n.div_ceil(g.cols());
-        let mut tilings = Vec::new();
-        for group_tiles in group_sizes(config, n_tiles) {
-            let most = (g.accumulator_rows() / group_tiles).min(g.activation_buffer_rows() / 2).min(shape.m);
-            let mut seen = Vec::new();
-            for chunk_rows in chunk_sizes(shape.m, most, g) {
-                if seen.contains(&chunk_rows) {
+        let n_tiles = plan.n_tiles(config);
+        let mut tilings: Vec<Self> = Vec::new();
+        for group_tiles in group_sizes(config, n_tiles, plan.terms) {
+            let most = (g.accumulator_rows() / (group_tiles * plan.terms)).min(usize::from(u16::MAX));
+            for chunk in plan_chunks(plan, most, g) {
+                if needed_rows(plan, chunk) > g.activation_buffer_rows().min(usize::from(u16::MAX)) {
                     continue;
                 }
-                seen.push(chunk_rows);
-                let one_loop = chunk_rows >= shape.m || group_tiles >= n_tiles;
-                tilings.push(Self { chunk_rows, group_tiles, outer: OuterLoop::Rows });
-                if !one_loop {
-                    tilings.push(Self { chunk_rows, group_tiles, outer: OuterLoop::Cols });
+                let rows = Self { chunk, group_tiles, outer: OuterLoop::Rows };
+                let one_loop = rows.n_chunks(plan) == 1 || group_tiles >= n_tiles;
+                let both = [rows, Self { outer: OuterLoop::Cols, ..rows }];
+                for tiling in &both[..if one_loop { 1 } else { 2 }] {
+                    if !tilings.contains(tiling) {
+                        tilings.push(*tiling);
+                    }
                 }
             }
         }
+        // Every chunk runs all of its folds: far more chunks than needed only cost weights and time, here and on the machine.
+        let least = tilings.iter().map(|tiling| tiling.n_chunks(plan)).min().unwrap_or(0);
+        tilings.retain(|tiling| tiling.n_chunks(plan) <= MOST_CHUNKS * least);
         tilings
     }
 
-    pub fn n_chunks(&self, shape: GemmShape) -> usize {
-        shape.m.div_ceil(self.chunk_rows)
+    fn n_chunks(&self, plan: &Plan) -> usize {
+        match plan.form {
+            Form::Sliding => {
+                let [height, width] = plan.output.size();
+                plan.batch * height.div_ceil(self.chunk[0]) * width.div_ceil(self.chunk[1])
+            }
+            _ => plan.m().div_ceil(self.chunk[1]),
+        }
     }
 
-    pub fn n_groups(&self, geometry: &Geometry, shape: GemmShape) -> usize {
-        shape.n.div_ceil(geometry.cols()).div_ceil(self.group_tiles)
+    pub(crate) fn chunks(&self, plan: &Plan) -> Vec<Chunk> {
+        let pieces = |len: usize, step: usize| (0..len).step_by(step).map(move |from| [from, len.min(from + step)]);
+        if plan.form != Form::Sliding {
+            return pieces(plan.m(), self.chunk[1]).map(|[from, to]| Chunk::Range { from, len: to - from }).collect();
+        }
+        let [height, width] = plan.output.size();
+        let mut chunks = Vec::new();
+        for image in 0..plan.batch {
+            for rows in pieces(height, self.chunk[0]) {
+                chunks.extend(pieces(width, self.chunk[1]).map(|cols| Chunk::Rectangle { image, rows, cols }));
+            }
+        }
+        chunks
+    }
+
+    pub(crate) fn n_groups(&self, n_tiles: usize) -> usize {
+        n_tiles.div_ceil(self.group_tiles)
     }
 }
 
@@ -76,7 +112,7 @@ pub(crate) fn aligned_group_tiles(config: &Config) -> usize {
     (1..8).find(|tiles| (tiles * tile_bits).is_multiple_of(8)).unwrap_or(8)
 }
 
-/// The most outputs (n) of a layer for which a tiling surely fits, whatever its m and k.
+/// The most outputs (n) of a layer of one term for which a tiling surely fits, whatever its m and k.
 pub fn max_outputs(config: &Config) -> usize {
     let g = config.geometry();
     let held = (g.parameter_tiles() / 2).min(g.accumulator_rows());
@@ -88,15 +124,50 @@ pub fn max_outputs(config: &Config) -> usize {
 }
 
 /// Group sizes whose first bit of every group falls on a byte, which fit half of the parameter buffer.
-fn group_sizes(config: &Config, n_tiles: usize) -> Vec<usize> {
+fn group_sizes(config: &Config, n_tiles: usize, terms: usize) -> Vec<usize> {
     let g = config.geometry();
     let aligned = aligned_group_tiles(config);
-    let most = n_tiles.min(g.parameter_tiles() / 2).min(g.accumulator_rows());
+    let most = n_tiles.min(g.parameter_tiles() / 2 / terms).min(g.accumulator_rows() / terms);
     (1..=most)
         .filter(|&tiles| tiles == n_tiles || tiles.is_multiple_of(aligned))
         // All small groups, then powers of two and the greatest: the ones between differ little.
         .filter(|&tiles| tiles <= 8 || tiles == most || tiles.is_power_of_two())
         .collect()
+}
+
+/// Chunks of at most `most` outputs.
+fn plan_chunks(plan: &Plan, most: usize, geometry: &Geometry) -> Vec<[usize; 2]> {
+    if most == 0 {
+        return Vec::new();
+    }
+    if plan.form != Form::Sliding {
+        let most = most.min(geometry.activation_buffer_rows() / 2).min(plan.m());
+        return chunk_sizes(plan.m(), most, geometry).into_iter().map(|rows| [1, rows]).collect();
+    }
+    let [height, width] = plan.output.size();
+    // Whole rows where they fit; else even parts of a row.
+    let fewest = width.div_ceil(most);
+    let mut chunks = Vec::new();
+    for parts in [1, 2, 3, 4, 8].map(|factor| fewest * factor) {
+        let cols = width.div_ceil(parts);
+        if parts > 1 && (parts > width || cols < 2 * geometry.rows().min(width / fewest)) && parts > fewest {
+            continue;
+        }
+        let most_rows = (most / cols).min(height);
+        let fewest_bands = height.div_ceil(most_rows);
+        let bands = [1, 2, 3, 4, 6, 8].map(|factor| fewest_bands * factor);
+        let even = bands.into_iter().filter(|&bands| bands <= height).map(|bands| height.div_ceil(bands));
+        // Single rows fit the smallest buffers.
+        chunks.extend(even.chain([most_rows, 1]).map(|rows| [rows, cols]));
+        // Parts of a row are a last resort: their halos are read again and again.
+        if parts == fewest && fewest == 1 && geometry.activation_buffer_rows() >= 4 * plan.input.width {
+            break;
+        }
+    }
+    chunks.extend([[1, (most / 2).clamp(1, width)], [1, 1]]);
+    chunks.sort_unstable();
+    chunks.dedup();
+    chunks
 }
 
 /// Chunk sizes: even divisions of m, from the greatest that fits down to about two mesh heights.
