@@ -31,7 +31,7 @@ pub use format::{Kind, QFormat, Range};
 pub use layer::{fold_zero_point, layer, layer_fast};
 pub use matmul::{matmul, matmul_fast, Shape};
 pub use multiplier::Multiplier;
-pub use network::{Form, Layer, LayerError, Network, Operation};
+pub use network::{ChannelPeaks, Form, Layer, LayerError, Network, Operation};
 pub use ops::{AccumulatorRule, Conv2d, Layout, Overflow};
 pub use profile::{Operator, Profile};
 pub use psum::Psum;

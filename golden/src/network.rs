@@ -215,6 +215,10 @@ impl Layer {
         stream: Option<&Stream>,
         form: Form,
     ) -> Result<Vec<i32>, GoldenError> {
+        let (random_bits, given) = (numerics.rounding().random_bits(), stream.map_or(0, Stream::random_bits));
+        if random_bits > 0 && given != random_bits {
+            return Err(GoldenError::RandomBits { random_bits, given });
+        }
         for &input in inputs {
             crate::error::check_matrix("input", input, batch, extent.elements(), numerics.activation())?;
         }
@@ -263,6 +267,53 @@ impl Layer {
     }
 }
 
+/// What the sums of an output channel reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelPeaks {
+    /// The least and the greatest accumulator with its bias, of any term.
+    pub least: i64,
+    pub greatest: i64,
+    /// Outputs that saturate: rounded, before any narrower bounds, they are outside of the output format.
+    pub saturated: u64,
+}
+
+impl Layer {
+    /// The peaks of each output channel over `batch` images of each input. Random bits are taken as 0.
+    pub fn peaks(
+        &self,
+        numerics: &Numerics,
+        batch: usize,
+        extent: Extent,
+        inputs: &[&[i32]],
+    ) -> Result<Vec<ChannelPeaks>, GoldenError> {
+        let n = self.channels[0].len();
+        let terms: Vec<Vec<i64>> = match &self.operation {
+            Operation::Add { factors } => {
+                inputs.iter().zip(factors).map(|(input, &factor)| accumulate::scaled(numerics, input, factor)).collect()
+            }
+            operation => {
+                vec![accumulate::of(numerics, operation, self.pad, batch, extent, n, inputs[0], Form::Fast)?]
+            }
+        };
+        let (requantizer, output) = (Requantizer::new(numerics), numerics.output());
+        let unbounded = Bounds { low: i64::MIN, high: i64::MAX };
+        let mut peaks = vec![ChannelPeaks { least: i64::MAX, greatest: i64::MIN, saturated: 0 }; n];
+        for at in 0..terms[0].len() {
+            let j = at % n;
+            let of: Vec<(i64, &Channel)> =
+                terms.iter().zip(&self.channels).map(|(acc, term)| (acc[at], &term[j])).collect();
+            for (acc, channel) in &of {
+                let sum = numerics.accumulator().wrap(acc.wrapping_add(channel.bias));
+                peaks[j].least = peaks[j].least.min(sum);
+                peaks[j].greatest = peaks[j].greatest.max(sum);
+            }
+            let value = requantizer.requantize_terms(&of, &unbounded, 0);
+            peaks[j].saturated += u64::from(!output.contains(value));
+        }
+        Ok(peaks)
+    }
+}
+
 impl Network {
     /// The extents of all tensors, the input's first, if every layer fits its inputs and the machine.
     pub fn extents(&self, numerics: &Numerics) -> Result<Vec<Extent>, LayerError> {
@@ -301,19 +352,34 @@ impl Network {
         form: Form,
         mut each: impl FnMut(usize, &[i32]),
     ) -> Result<(), LayerError> {
+        self.run_inspected(numerics, batch, input, seed, form, |index, _, outputs| {
+            each(index, outputs);
+            Ok(())
+        })
+    }
+
+    /// [`Network::run`]; `each` also gets the layer's inputs, and may refuse.
+    pub fn run_inspected(
+        &self,
+        numerics: &Numerics,
+        batch: usize,
+        input: &[i32],
+        seed: u64,
+        form: Form,
+        mut each: impl FnMut(usize, &[&[i32]], &[i32]) -> Result<(), GoldenError>,
+    ) -> Result<(), LayerError> {
         let extents = self.extents(numerics)?;
         let mut tensors: Vec<Option<Vec<i32>>> = vec![Some(input.to_vec())];
         for (index, layer) in self.layers.iter().enumerate() {
+            let at = |source| LayerError { layer: layer.name.clone(), source };
             let stream = match numerics.rounding() {
                 Rounding::Fixed(_) => None,
                 Rounding::Stochastic { random_bits } => Some(Stream::new(seed, index as u32, random_bits)),
             };
             let inputs: Vec<&[i32]> = layer.inputs.iter().filter_map(|&tensor| tensors[tensor].as_deref()).collect();
             let extent = extents[layer.inputs[0]];
-            let outputs = layer
-                .run(numerics, batch, extent, &inputs, stream.as_ref(), form)
-                .map_err(|source| LayerError { layer: layer.name.clone(), source })?;
-            each(index, &outputs);
+            let outputs = layer.run(numerics, batch, extent, &inputs, stream.as_ref(), form).map_err(at)?;
+            each(index, &inputs, &outputs).map_err(at)?;
             tensors.push(Some(outputs));
             for (tensor, values) in tensors.iter_mut().enumerate() {
                 if !self.layers[index + 1..].iter().any(|later| later.inputs.contains(&tensor)) {
