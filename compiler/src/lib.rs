@@ -12,6 +12,7 @@ pub mod quantized;
 mod schedule;
 mod sync;
 pub mod tiling;
+pub mod topology;
 
 pub use image::Region;
 pub use lower::{compile, CompileError, Compiled, LayerPlan};
