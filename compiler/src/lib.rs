@@ -13,8 +13,10 @@ mod schedule;
 mod sync;
 pub mod tiling;
 pub mod topology;
+mod usage;
 
 pub use image::Region;
 pub use lower::{compile, CompileError, Compiled, LayerPlan};
 pub use schedule::Slots;
 pub use tiling::{max_outputs, GemmShape, OuterLoop, Tiling};
+pub use usage::{BufferRows, Payload, Usage};

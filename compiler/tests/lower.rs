@@ -1,9 +1,9 @@
 //! Lowering: what is refused, what small programs look like, and how many bytes they move.
 
-use compiler::{compile, CompileError, Compiled, OuterLoop};
+use compiler::{compile, CompileError, Compiled, OuterLoop, Usage};
 use golden::{Bounds, Channel, Extent, Layer, Network, Operation, Window};
 use spec::config::RawConfig;
-use spec::{Command, Config, LoadTarget};
+use spec::{Command, Config};
 
 const CHANNEL: Channel = Channel { bias: 0, multiplier: 1, shift: 0, zero_point: 0 };
 
@@ -145,22 +145,6 @@ fn depthwise_convolutions_run_one_channel_a_row() {
     assert_eq!(plan.macs * 16, plan.slots.total);
 }
 
-/// Payload bits that loads of each target move.
-fn loaded(commands: &[Command]) -> [u64; 3] {
-    let mut bits = [0; 3];
-    for command in commands {
-        if let Command::Load(load) = command {
-            let of = u64::from(load.requests) * u64::from(load.rows_per_request) * u64::from(load.row_bits);
-            match load.target {
-                LoadTarget::Activations => bits[0] += of,
-                LoadTarget::Weights => bits[1] += of,
-                LoadTarget::Parameters | LoadTarget::Table => bits[2] += of,
-            }
-        }
-    }
-    bits
-}
-
 #[test]
 fn bytes_moved_are_the_tensor_algebra_of_the_loops() {
     let (channels, n, size) = (32, 48, 12);
@@ -190,19 +174,16 @@ fn bytes_moved_are_the_tensor_algebra_of_the_loops() {
         // 2 slices of 16 channels, 9 positions, 3 column tiles: 54 weight tiles fit 64 slots, else every chunk reads them again.
         let weight_passes = if weight_tiles >= 54 { 1 } else { 2 * bands.len() };
         let parameter_passes = 1;
-        let bits = loaded(&compiled.program.commands);
-        assert_eq!(bits[0], (activation_passes * pixels * channels * 8) as u64, "{:?}", plan.tiling);
-        assert_eq!(bits[1], (weight_passes * 9 * channels * n) as u64 * u64::from(weight_bits), "{:?}", plan.tiling);
-        assert_eq!(bits[2], (parameter_passes * n) as u64 * u64::from(config.numerics().parameter_bits()));
-        let stored: u64 = compiled
-            .program
-            .commands
-            .iter()
-            .map(|command| match command {
-                Command::Store(store) => u64::from(store.rows) * u64::from(store.row_bits),
-                _ => 0,
-            })
-            .sum();
-        assert_eq!(stored, (2 * out * out * n * 8) as u64);
+        let usage = Usage::of(&config, &compiled.program.commands[plan.commands.clone()]);
+        let moved = usage.payload;
+        assert_eq!(moved.activation_bits, (activation_passes * pixels * channels * 8) as u64, "{:?}", plan.tiling);
+        let weight_words = (weight_passes * 9 * channels * n) as u64;
+        assert_eq!(moved.weight_bits, weight_words * u64::from(weight_bits), "{:?}", plan.tiling);
+        assert_eq!(moved.parameter_bits, (parameter_passes * n) as u64 * u64::from(config.numerics().parameter_bits()));
+        assert_eq!(moved.output_bits, (2 * out * out * n * 8) as u64);
+        assert_eq!(moved.bytes(), moved.read_bytes() + (2 * out * out * n) as f64);
+        // Chunks of these rows and columns, tiles of the group side by side.
+        assert_eq!(usage.rows.accumulator, rows * cols * plan.tiling.group_tiles);
+        assert_eq!(usage.rows.weights, 16 * weight_tiles.min(54));
     }
 }
