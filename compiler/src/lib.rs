@@ -12,5 +12,5 @@ mod sync;
 pub mod tiling;
 
 pub use image::Region;
-pub use lower::{compile, CompileError, Compiled, Layer, LayerPlan};
+pub use lower::{compile, CompileError, Compiled, LayerPlan};
 pub use tiling::{max_outputs, GemmShape, OuterLoop, Tiling};

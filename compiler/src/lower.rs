@@ -1,22 +1,22 @@
-//! Lowers a chain of dense layers to a program: memory image, commands, dependencies.
+//! Lowers a network to a program: memory image, commands, dependencies. Chains of dense layers only.
 
 use crate::image::{pack, Image, Region};
 use crate::schedule::{Builder, Outputs, Placed, Written};
 use crate::sync::synchronize;
 use crate::tiling::{aligned_group_tiles, GemmShape, Tiling};
-use golden::{Bounds, Channel, Stream};
+use golden::{Bounds, Channel, Extent, Operation, Stream};
 use spec::{Command, Config, Format, Program, ProgramError, Rounding, Seed};
 use thiserror::Error;
 
 /// One dense layer: weights k x n, row-major, and the requantizer's parameters.
 #[derive(Clone, Copy, Debug)]
-pub struct Layer<'a> {
-    pub name: &'a str,
-    pub k: usize,
-    pub n: usize,
-    pub weights: &'a [i32],
-    pub channels: &'a [Channel],
-    pub bounds: Bounds,
+struct Layer<'a> {
+    name: &'a str,
+    k: usize,
+    n: usize,
+    weights: &'a [i32],
+    channels: &'a [Channel],
+    bounds: Bounds,
 }
 
 /// Why a network cannot be lowered.
@@ -46,6 +46,8 @@ pub enum CompileError {
     },
     #[error("layer {layer}: {source}")]
     Golden { layer: String, source: golden::GoldenError },
+    #[error("layer {layer}: a {operation} that is not dense, or not after the layer before it, is not lowered")]
+    Unsupported { layer: String, operation: &'static str },
     #[error("the memory image of {bytes} bytes does not fit 32-bit addresses")]
     Memory { bytes: u64 },
     #[error("a network has at least one layer and one input row")]
@@ -85,10 +87,40 @@ impl Compiled {
     }
 }
 
-/// Compiles `layers` for `m` input rows. Each layer's tiling is the candidate that reads the fewest bytes of those whose
+/// Compiles `network` for a batch of images. Each layer's tiling is the candidate that reads the fewest bytes of those whose
 /// program's `cost` in cycles is within 1/128 of the least. With stochastic rounding, layer i rounds by the stream of `seed` and
 /// tensor i; other rounding does not look at `seed`.
 pub fn compile(
+    config: &Config,
+    network: &golden::Network,
+    batch: usize,
+    input: &[i32],
+    seed: u64,
+    cost: &dyn Fn(&[Command]) -> u64,
+) -> Result<Compiled, CompileError> {
+    compile_dense(config, batch, input, &dense_layers(network)?, seed, cost)
+}
+
+fn dense_layers(network: &golden::Network) -> Result<Vec<Layer<'_>>, CompileError> {
+    let (mut layers, mut extent) = (Vec::with_capacity(network.layers.len()), network.input);
+    for (index, layer) in network.layers.iter().enumerate() {
+        let dense = match &layer.operation {
+            Operation::Convolution { window, groups: 1, weights } if window.is_whole(extent.size()) => Some(weights),
+            _ => None,
+        };
+        let chained = layer.inputs == [index] && layer.table.is_none();
+        let (Some(weights), [channels], true) = (dense, &layer.channels[..], chained) else {
+            let operation = layer.operation.name();
+            return Err(CompileError::Unsupported { layer: layer.name.clone(), operation });
+        };
+        let (k, n) = (extent.elements(), channels.len());
+        layers.push(Layer { name: &layer.name, k, n, weights, channels, bounds: layer.bounds });
+        extent = Extent::vector(n);
+    }
+    Ok(layers)
+}
+
+fn compile_dense(
     config: &Config,
     m: usize,
     input: &[i32],

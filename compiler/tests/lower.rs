@@ -1,27 +1,26 @@
 //! Lowering: what is refused, and what a small program looks like.
 
-use compiler::{compile, CompileError, Layer};
-use golden::{Bounds, Channel};
+use compiler::{compile, CompileError};
+use golden::{Bounds, Channel, Extent, Layer, Network, Operation, Window};
 use spec::config::RawConfig;
 use spec::{Command, Config};
 
 const CHANNEL: Channel = Channel { bias: 0, multiplier: 1, shift: 0, zero_point: 0 };
 
 fn compile_shape(config: &Config, m: usize, widths: &[usize]) -> Result<Vec<Command>, CompileError> {
-    let weights: Vec<Vec<i32>> = widths.windows(2).map(|pair| vec![1; pair[0] * pair[1]]).collect();
-    let channels: Vec<Vec<Channel>> = widths.iter().skip(1).map(|&n| vec![CHANNEL; n]).collect();
-    let layers: Vec<Layer<'_>> = (0..weights.len())
-        .map(|i| Layer {
-            name: "dense",
-            k: widths[i],
-            n: widths[i + 1],
-            weights: &weights[i],
-            channels: &channels[i],
-            bounds: Bounds::full(config.numerics()),
-        })
-        .collect();
+    let layer = |(index, pair): (usize, &[usize])| Layer {
+        name: "dense".to_owned(),
+        inputs: vec![index],
+        operation: Operation::Convolution { window: Window::POINT, groups: 1, weights: vec![1; pair[0] * pair[1]] },
+        pad: 0,
+        channels: vec![vec![CHANNEL; pair[1]]],
+        bounds: Bounds::full(config.numerics()),
+        table: None,
+    };
+    let network =
+        Network { input: Extent::vector(widths[0]), layers: widths.windows(2).enumerate().map(layer).collect() };
     let input = vec![1; m * widths[0]];
-    compile(config, m, &input, &layers, 0, &|commands| commands.len() as u64).map(|compiled| compiled.program.commands)
+    compile(config, &network, m, &input, 0, &|commands| commands.len() as u64).map(|compiled| compiled.program.commands)
 }
 
 fn tiny_with(change: impl FnOnce(&mut RawConfig)) -> Config {
