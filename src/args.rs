@@ -75,7 +75,7 @@ pub struct QuantizeArgs {
     /// Base configuration: geometry, scheme, rounding, and the widths that no option gives.
     #[arg(long, default_value = "default")]
     pub config: String,
-    /// A TOML file with [weights], [activations] and [gradients]; options override it.
+    /// A TOML file with [weights], [activations], [gradients] and [layers."NAME"]; options override all but the last.
     #[arg(long, value_name = "FILE.toml")]
     pub recipe: Option<PathBuf>,
     /// Bits of weights.
@@ -229,10 +229,10 @@ pub struct ExplainArgs {
 }
 
 #[derive(Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["cases", "random_configs", "case", "model"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["cases", "random_configs", "random_networks", "case", "model"])))]
 pub struct VerifyArgs {
     /// Configuration file, or one of tiny, small, default; for --cases or --model.
-    #[arg(long, conflicts_with_all = ["random_configs", "case"])]
+    #[arg(long, conflicts_with_all = ["random_configs", "random_networks", "case"])]
     pub config: Option<String>,
     /// Random cases on that configuration.
     #[arg(long, requires = "config", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -240,6 +240,9 @@ pub struct VerifyArgs {
     /// Random configurations, each built and run on two random cases.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub random_configs: Option<u32>,
+    /// Random configurations, each built and run on two random networks: convolutions, pools, additions, tables.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub random_networks: Option<u32>,
     /// Rerun a saved case.
     #[arg(long, value_name = "FILE")]
     pub case: Option<PathBuf>,
@@ -261,7 +264,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "SEED:PERCENT", value_parser = parse_stalls, conflicts_with = "case")]
     pub stalls: Option<StallChoice>,
     /// Also run RustHDL's own simulator (slow; for configurations like tiny).
-    #[arg(long, conflicts_with = "random_configs")]
+    #[arg(long, conflicts_with_all = ["random_configs", "random_networks"])]
     pub kernel: bool,
     /// Folder for the case files of failures.
     #[arg(long, default_value = ".", conflicts_with = "model")]

@@ -59,5 +59,6 @@ fn testbench_case(config: &Config, seed: u64) -> Case {
         stall_percent: 0,
         reset_after: 0,
         config: RawConfig::from(config),
+        network: None,
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::files;
 use anyhow::{bail, ensure, Context, Result};
+use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::{Matrix, Npz};
-use compiler::onnx::{count_correct, read_onnx, FloatNetwork};
+use compiler::onnx::read_onnx;
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
 use sim::Stalls;
 use spec::config::RawNumerics;
 use spec::{Config, Numerics};
 use std::path::{Path, PathBuf};
-use testbenches::{LayerData, Problem};
+use testbenches::Problem;
 
 /// The files of a folder that `systole quantize` writes.
 pub const MODEL: &str = "model.npz";
@@ -74,19 +75,30 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
     if bytes.starts_with(ZIP) {
         let quantized = QuantizedNetwork::from_npz(bytes).with_context(at_model)?;
         same_numerics(&config, quantized.numerics()).with_context(at_model)?;
-        let layers = quantized.layers();
-        let (inputs, classes) = (layers[0].k, layers[layers.len() - 1].n);
+        let (inputs, classes) = (quantized.network().input.elements(), quantized.output().elements());
         let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
         return Ok(Loaded { config, float: None, quantized, test, labels });
     }
     let float = read_onnx(&bytes).with_context(at_model)?;
-    let calibration = npz.matrix("calibration", float.input_len).with_context(at_data)?;
-    let (test, labels) = test_data(&mut npz, float.input_len, float.output_len()).with_context(at_data)?;
+    let (inputs, classes) = sizes(&float).with_context(at_model)?;
+    let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
+    let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
     let recipe = (source.recipe)(config.numerics());
     let calibration = Calibration { inputs: &calibration.values, labels: None };
     let quantized = quantize(&float, calibration, config.numerics(), &recipe, source.rounding_seed);
     let quantized = quantized.with_context(at_model)?.network;
     Ok(Loaded { config, float: Some(float), quantized, test, labels })
+}
+
+/// Values of a row of data and of a row of outputs.
+pub fn sizes(float: &FloatNetwork) -> Result<(usize, usize)> {
+    let extents = float.extents()?;
+    Ok((float.input.elements(), extents[extents.len() - 1].elements()))
+}
+
+/// The float network's outputs for rows of data.
+pub fn float_outputs(float: &FloatNetwork, rows: &[f32]) -> Result<Vec<f32>> {
+    Ok(float.forward(&float.layout.to_channels_last(float.input, rows))?)
 }
 
 /// The rows to run and, if there are some, their labels.
@@ -129,26 +141,19 @@ fn same_numerics(config: &Config, model: &Numerics) -> Result<()> {
 /// A network's program for the first `rows` rows of the test data.
 pub fn problem(loaded: &Loaded, rows: usize, rounding_seed: u64, latency: u64, stalls: Stalls) -> Result<Problem> {
     let input = loaded.quantized.quantize_input(&loaded.test.values[..rows * loaded.test.cols], rounding_seed)?;
-    let layers = loaded.quantized.layers().iter().map(|layer| LayerData {
-        name: layer.name.clone(),
-        k: layer.k,
-        n: layer.n,
-        weights: layer.weights.clone(),
-        channels: layer.channels.clone(),
-        bounds: layer.bounds,
-    });
-    Ok(Problem::new(loaded.config.clone(), rows, input, layers.collect(), rounding_seed, latency, stalls)?)
+    let network = loaded.quantized.network().clone();
+    Ok(Problem::new(loaded.config.clone(), network, rows, input, rounding_seed, latency, stalls)?)
 }
 
 impl Loaded {
     pub fn classes(&self) -> usize {
-        let layers = self.quantized.layers();
-        layers[layers.len() - 1].n
+        self.quantized.output().elements()
     }
 
     /// Right answers of the float network, if it is there.
-    pub fn float_correct(&self, labels: &[i64]) -> Option<usize> {
-        let float = self.float.as_ref()?;
-        Some(count_correct(&float.forward(&self.test.values), self.classes(), labels))
+    pub fn float_correct(&self, labels: &[i64]) -> Result<Option<usize>> {
+        let Some(float) = &self.float else { return Ok(None) };
+        let outputs = float_outputs(float, &self.test.values)?;
+        Ok(Some(count_correct(&outputs, self.classes(), labels)))
     }
 }

@@ -4,8 +4,9 @@ use crate::args::QuantizeArgs;
 use crate::files::{self, Written};
 use crate::model::{self, CONFIG, MODEL, REPORT};
 use anyhow::{ensure, Context, Result};
+use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::Npz;
-use compiler::onnx::{count_correct, read_onnx, FloatNetwork};
+use compiler::onnx::read_onnx;
 use compiler::quantize::recipe::{GradientRecipe, RangeMethod, WeightMethod};
 use compiler::quantize::{
     quantize, Calibration, Component, Granularity, ModelBytes, QuantizedNetwork, Recipe, TensorReport, Wrapping,
@@ -52,8 +53,8 @@ pub fn run(args: &QuantizeArgs) -> Result<bool> {
     let at_data = || args.data.display().to_string();
     let float = read_onnx(&model::read(&args.model)?).with_context(at_model)?;
     let mut npz = Npz::new(model::read(&args.data)?).with_context(at_data)?;
-    let calibration = npz.matrix("calibration", float.input_len).with_context(at_data)?;
-    let classes = float.output_len();
+    let (inputs, classes) = model::sizes(&float).with_context(at_model)?;
+    let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
     let labels = model::labels(&mut npz, "calibration_labels", calibration.rows, classes).with_context(at_data)?;
     let base = files::config(&args.config)?;
     let recipe = recipe(args, &base)?;
@@ -149,11 +150,11 @@ fn recipe(args: &QuantizeArgs, base: &Config) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// The base configuration with the recipe's widths. Outputs as wide as activations stay so, since they are the next layer's.
+/// The base configuration with the recipe's widths, of weights the widest of any layer. Outputs as wide as activations stay so, since they are the next layer's.
 fn machine(base: &Config, recipe: &Recipe) -> Result<Config> {
     let mut raw = RawConfig::from(base);
     let n = &mut raw.numerics;
-    let (weights, activations) = (recipe.weights.machine_bits(), recipe.activations.bits);
+    let (weights, activations) = (recipe.machine_weight_bits(), recipe.activations.bits);
     if n.weight_bits == weights && n.activation_bits == activations {
         return Ok(base.clone());
     }
@@ -203,15 +204,14 @@ fn accuracy(float: &FloatNetwork, quantized: &QuantizedNetwork, npz: &mut Npz, s
     if !["test", "labels"].iter().all(|wanted| names.iter().any(|name| name == wanted)) {
         return Ok(None);
     }
-    let classes = float.output_len();
-    let (test, labels) = model::test_data(npz, float.input_len, classes)?;
+    let (inputs, classes) = model::sizes(float)?;
+    let (test, labels) = model::test_data(npz, inputs, classes)?;
     let Some(labels) = labels else { return Ok(None) };
     let outputs = quantized.run_golden(&quantized.quantize_input(&test.values, seed)?, seed)?;
-    let last = outputs.last().map_or(&[][..], |last| last);
     Ok(Some(Accuracy {
         images: test.rows,
-        float: count_correct(&float.forward(&test.values), classes, &labels),
-        quantized: count_correct(last, classes, &labels),
+        float: count_correct(&model::float_outputs(float, &test.values)?, classes, &labels),
+        quantized: count_correct(&outputs, classes, &labels),
     }))
 }
 

@@ -199,7 +199,7 @@ pub fn layers(plans: &[LayerPlan]) -> Vec<LayerReport> {
         k: plan.shape.k,
         n: plan.shape.n,
         macs: plan.shape.macs(),
-        chunk_rows: plan.tiling.chunk_rows,
+        chunk_rows: plan.tiling.chunk_rows(),
         group_tiles: plan.tiling.group_tiles,
     };
     plans.iter().map(layer).collect()

@@ -45,7 +45,7 @@ pub fn on_rtl(problem: &Problem, simulated: &Simulated, seed: u64) -> Result<OnR
     let comparison = compare(problem, &simulated.golden, Some(&simulated.outcome), Engine::Verilator, &outcome);
     let cycles = |outcome: &Outcome| outcome.counters.map_or(0, |counters| counters.get(Counter::Cycles));
     let report = RtlReport {
-        rows: problem.m,
+        rows: problem.batch,
         cycles_rtl: cycles(&outcome),
         cycles_simulator: cycles(&simulated.outcome),
         seconds_rtl,

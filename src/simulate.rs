@@ -6,7 +6,7 @@ use crate::model::{self, Source};
 use crate::report::{self, Accuracy, Compared, Frames, ModelReport, Report, RtlAccuracy, Speed};
 use crate::run::{on_rtl, simulate, Simulated};
 use anyhow::{ensure, Context, Result};
-use compiler::onnx::count_correct;
+use compiler::float::count_correct;
 use compiler::quantize::{Granularity, Recipe};
 use compiler::GemmShape;
 use sim::trace::Trace;
@@ -46,7 +46,7 @@ fn stalls(args: &SimulateArgs) -> Stalls {
 /// The parts of a report that every program has.
 fn base_report(args: &SimulateArgs, config: &Config, problem: &Problem, simulated: &Simulated, work: String) -> Report {
     let predicted = sim::predict(&problem.config, &problem.compiled.program.commands, args.latency).cycles;
-    let run = report::run(&problem.config, &problem.compiled, &simulated.counters, predicted, problem.m);
+    let run = report::run(&problem.config, &problem.compiled, &simulated.counters, predicted, problem.batch);
     let seconds = run.cycles as f64 / (args.clock_mhz * 1e6);
     Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -92,6 +92,7 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report
         stall_percent: stalls(args).percent,
         reset_after: 0,
         config: RawConfig::from(config),
+        network: None,
     };
     let problem = case.problem()?;
     let simulated = simulate(&problem)?;
@@ -128,12 +129,13 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path) -> Result<Report> {
     let classes = loaded.classes();
     let output = problem.compiled.output();
     let correct = |memory: &[u8], rows: usize, labels: &[i64]| {
-        count_correct(&output_rows(&problem, memory, rows), classes, &labels[..rows])
+        let outputs = output.read(memory);
+        count_correct(&outputs[..rows * classes], classes, &labels[..rows])
     };
     if let Some(labels) = &loaded.labels {
         report.accuracy = Some(Accuracy {
             images: test.rows,
-            float: loaded.float_correct(labels),
+            float: loaded.float_correct(labels)?,
             golden: correct(&simulated.golden, test.rows, labels),
             simulator: correct(&simulated.outcome.memory, test.rows, labels),
             rtl: None,
@@ -174,12 +176,4 @@ fn per_tensor(numerics: &Numerics) -> Recipe {
     let mut recipe = per_channel(numerics);
     recipe.weights.granularity = Granularity::PerTensor;
     recipe
-}
-
-/// The first rows of the last layer's outputs.
-fn output_rows(problem: &Problem, memory: &[u8], rows: usize) -> Vec<i32> {
-    let region = problem.compiled.output();
-    let mut values = region.read(memory);
-    values.truncate(rows * region.cols);
-    values
 }

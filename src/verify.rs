@@ -10,7 +10,7 @@ use compiler::quantize::Recipe;
 use sim::Stalls;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use testbenches::verify::{verify_case, verify_config, verify_random, Summary};
+use testbenches::verify::{verify_case, verify_config, verify_random, Summary, Work};
 use testbenches::{verilator, Case};
 
 /// Of the memory that networks are verified with.
@@ -28,9 +28,12 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
         let config = files::config(args.config.as_deref().context("--config is needed for --cases")?)?;
         verify_config(&config, cases as usize, args.seed, args.stalls, args.kernel, &options, &progress)?
     } else if let Some(n_configs) = args.random_configs {
-        verify_random(n_configs as usize, args.seed, args.stalls, threads, &options, &progress)?
+        verify_random(Work::Products, n_configs as usize, args.seed, args.stalls, threads, &options, &progress)?
+    } else if let Some(n_configs) = args.random_networks {
+        verify_random(Work::Networks, n_configs as usize, args.seed, args.stalls, threads, &options, &progress)?
     } else {
-        let path = args.case.as_deref().context("one of --config, --random-configs, --case is needed")?;
+        let path =
+            args.case.as_deref().context("one of --config, --random-configs, --random-networks, --case is needed")?;
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let case = Case::from_toml(&text).with_context(|| path.display().to_string())?;
         // A case that cannot be run is an input error, not a difference.

@@ -164,13 +164,17 @@ impl FloatLayer {
     }
 
     /// The outputs for `batch` images of each input. Sums are in f64.
-    fn forward(&self, batch: usize, input: Extent, output: Extent, inputs: &[&[f32]]) -> Vec<f32> {
+    pub(crate) fn forward(&self, batch: usize, input: Extent, output: Extent, inputs: &[&[f32]]) -> Vec<f32> {
         let clamp = |x: f64| x.max(self.clamp[0].into()).min(self.clamp[1].into()) as f32;
         let window = self.operation.window();
-        let read = |image: usize, out: [usize; 2], position: [usize; 2], channel: usize| {
+        // The channels of the input pixel that an output pixel sees; none if it is padding.
+        let pixel_at = |image: usize, out: [usize; 2], position: [usize; 2]| {
             let [row, col] = window.input(out, position, input.size())?;
-            let at = ((image * input.height + row) * input.width + col) * input.channels + channel;
-            Some(f64::from(inputs[0][at]))
+            let first = ((image * input.height + row) * input.width + col) * input.channels;
+            Some(&inputs[0][first..first + input.channels])
+        };
+        let read = |image, out, position, channel: usize| {
+            pixel_at(image, out, position).map(|channels| f64::from(channels[channel]))
         };
         let positions = || (0..window.positions()).map(|p| [p / window.kernel[1], p % window.kernel[1]]);
         let mut outputs = Vec::with_capacity(batch * output.elements());
@@ -183,13 +187,13 @@ impl FloatLayer {
                         let (inner, group_n) = (input.channels / groups, n / groups);
                         let mut sums: Vec<f64> = bias.iter().map(|&b| b.into()).collect();
                         for (p, position) in positions().enumerate() {
-                            for channel in 0..input.channels {
-                                let Some(x) = read(image, out, position, channel) else { continue };
+                            let Some(channels) = pixel_at(image, out, position) else { continue };
+                            for (channel, &x) in channels.iter().enumerate() {
                                 let (group, c) = (channel / inner, channel % inner);
                                 let first = (p * inner + c) * n + group * group_n;
                                 let sums = &mut sums[group * group_n..(group + 1) * group_n];
                                 for (sum, &w) in sums.iter_mut().zip(&weights[first..first + group_n]) {
-                                    *sum += x * f64::from(w);
+                                    *sum += f64::from(x) * f64::from(w);
                                 }
                             }
                         }
@@ -257,17 +261,45 @@ impl FloatNetwork {
         Ok(extents)
     }
 
-    /// The outputs of every layer for whole images, channels-last. Sums are in f64, values between layers in f32.
-    pub fn forward_all(&self, inputs: &[f32]) -> Result<Vec<Vec<f32>>, golden::LayerError> {
-        let extents = self.extents()?;
-        let batch = inputs.len() / self.input.elements();
-        let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.layers.len());
+    /// For each tensor the last layer that reads it, or that makes it if none does.
+    pub(crate) fn last_readers(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = std::iter::once(0).chain(0..self.layers.len()).collect();
         for (index, layer) in self.layers.iter().enumerate() {
-            let tensor = |&t: &usize| if t == 0 { inputs } else { outputs[t - 1].as_slice() };
-            let of: Vec<&[f32]> = layer.inputs.iter().map(tensor).collect();
-            let next = layer.forward(batch, extents[layer.inputs[0]], extents[index + 1], &of);
-            outputs.push(next);
+            layer.inputs.iter().for_each(|&tensor| last[tensor] = index);
         }
-        Ok(outputs)
+        last
     }
+
+    /// The network's outputs for whole images, channels-last. Sums are in f64, values between layers in f32.
+    ///
+    /// # Panics
+    /// If `inputs` is not a whole number of images.
+    pub fn forward(&self, inputs: &[f32]) -> Result<Vec<f32>, golden::LayerError> {
+        let extents = self.extents()?;
+        let elements = self.input.elements();
+        assert!(inputs.len().is_multiple_of(elements), "{} values, images of {}", inputs.len(), self.input);
+        let last_readers = self.last_readers();
+        let mut tensors: Vec<Vec<f32>> = vec![inputs.to_vec()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let of: Vec<&[f32]> = layer.inputs.iter().map(|&tensor| tensors[tensor].as_slice()).collect();
+            let outputs = layer.forward(inputs.len() / elements, extents[layer.inputs[0]], extents[index + 1], &of);
+            tensors.push(outputs);
+            for (tensor, _) in last_readers.iter().enumerate().filter(|(_, &last)| last == index) {
+                if tensor < self.layers.len() {
+                    tensors[tensor] = Vec::new();
+                }
+            }
+        }
+        Ok(tensors.pop().unwrap_or_default())
+    }
+}
+
+/// How many rows of `classes` scores have their greatest (the first of equals) at the row's label.
+///
+/// # Panics
+/// If there are not as many rows as labels.
+pub fn count_correct<T: PartialOrd + Copy>(scores: &[T], classes: usize, labels: &[i64]) -> usize {
+    assert_eq!(scores.len(), classes * labels.len(), "there must be one row of {classes} scores per label");
+    let best = |row: &[T]| (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best });
+    scores.chunks_exact(classes).zip(labels).filter(|(row, &label)| i64::try_from(best(row)) == Ok(label)).count()
 }

@@ -1,14 +1,13 @@
 //! Float networks from ONNX: one path of linear layers, each with an optional ReLU.
 
 mod error;
-mod network;
 pub mod proto;
 mod tensor;
 mod walk;
 
 pub use error::{OnnxError, UnsupportedNode, SUPPORTED};
-pub use network::{count_correct, FloatLayer, FloatNetwork};
 
+use crate::float::FloatNetwork;
 use prost::Message;
 use proto::{Graph, Model, Node, Tensor, ValueInfo};
 use std::collections::HashMap;

@@ -4,33 +4,40 @@
 //! w = s_w q, or levels of a codebook; activations are x = s_x (q - z_x), one scale per tensor. Each layer's output has the
 //! scale of the next layer's input.
 
+mod check;
+mod dense;
 mod error;
 mod fit;
 mod gradients;
+mod integers;
 mod model;
-mod network;
 mod parameters;
+mod patches;
 pub mod recipe;
 mod report;
 
+pub use crate::quantized::{ModelBytes, QuantizedNetwork};
 pub use error::QuantizeError;
 pub use model::ModelError;
-pub use network::{ModelBytes, QuantizedLayer, QuantizedNetwork};
 pub use parameters::{fixed_point, ActivationQuantization, FixedPointError};
 pub use recipe::{Granularity, Recipe};
 pub use report::{Component, TensorReport};
 
-use crate::onnx::{FloatLayer, FloatNetwork};
-use calibrate::Grid;
-use fit::Fitted;
-use golden::{fold_zero_point, Bounds, Channel, QFormat, QuantizerRounding};
+use crate::float::{FloatLayer, FloatNetwork, FloatOperation};
+use crate::quantized::{QuantizedParts, INPUT_STREAM};
+use calibrate::{Grid, Linear};
+use fit::{Fitted, Matrix};
+use golden::{Extent, Layer, Network, Operation, QFormat, QuantizerRounding};
+use integers::Scaled;
+use patches::Patches;
+use recipe::{ActivationRecipe, LayerRecipe, WeightMethod};
 use serde::Serialize;
 use spec::{MachineScheme, Numerics, Round};
 
 /// Data to choose parameters by.
 #[derive(Clone, Copy, Debug)]
 pub struct Calibration<'a> {
-    /// Row-major, as many columns as the network has inputs.
+    /// Row-major, an image a row, in the network's layout.
     pub inputs: &'a [f32],
     /// The class of each row; gradients need it.
     pub labels: Option<&'a [i64]>,
@@ -54,9 +61,16 @@ pub struct Wrapping {
     pub accumulator_bits: u32,
 }
 
+/// A tensor of the calibration data: as the float network has it, and as the machine sees it.
+struct Tensor {
+    float: Vec<f32>,
+    seen: Vec<f32>,
+}
+
 /// Quantizes `network` for the machine of `numerics` by the recipe. `seed` is that of stochastic rounding of weights and inputs.
 ///
-/// Ranges of activations are chosen from what the float network makes of the calibration data at its input and after each layer.
+/// Ranges of activations are chosen from what the float network makes of the calibration data at its input and after each layer. Layers
+/// are taken in turn, and a tensor is dropped when no later layer reads it.
 pub fn quantize(
     network: &FloatNetwork,
     calibration: Calibration<'_>,
@@ -64,187 +78,181 @@ pub fn quantize(
     recipe: &Recipe,
     seed: u64,
 ) -> Result<Quantized, QuantizeError> {
-    check(network, calibration, numerics, recipe)?;
-    let floats = network.forward_all(calibration.inputs);
-    for (layer, outputs) in network.layers.iter().zip(&floats) {
-        if let Some(at) = outputs.iter().position(|x| !x.is_finite()) {
+    if network.layers.is_empty() {
+        return Err(QuantizeError::Empty);
+    }
+    let extents = network.extents()?;
+    let recipes = check::check(network, &extents, calibration, numerics, recipe)?;
+    let mut run = Run { network, numerics, extents: &extents, recipes: &recipes, seed, reports: Vec::new() };
+    let inputs = network.layout.to_channels_last(network.input, calibration.inputs);
+    let labels = calibration.labels;
+    let names: Vec<&str> = network.layers.iter().map(|layer| layer.name.as_str()).collect();
+    let mut learned = run.learn(&names, &inputs)?;
+    let gradients = match (recipe.gradients, labels) {
+        (Some(gradients), Some(labels)) => {
+            let layers = dense::layers(network, &extents, "[gradients]")?;
+            gradients::report(&layers, &names, &inputs, labels, gradients, seed)?
+        }
+        _ => Vec::new(),
+    };
+    let input = run.choose(&inputs, numerics.activation(), &recipe.activations, "the network's input".to_owned())?;
+    let rounding = recipe.activations.rounding.golden(seed, INPUT_STREAM);
+    let seen = input.seen(&inputs, numerics.activation(), rounding)?;
+    let method = recipe.activations.method.to_string();
+    run.reports.push(report::activations("input", "input", [&inputs, &seen], input, numerics.activation(), &method));
+    let last_readers = network.last_readers();
+    let (mut tensors, mut scales) = (vec![Some(Tensor { float: inputs, seen })], vec![input]);
+    let (mut layers, mut weight_scales) = (Vec::new(), Vec::new());
+    for index in 0..network.layers.len() {
+        let read: Vec<&Tensor> =
+            network.layers[index].inputs.iter().filter_map(|&tensor| tensors[tensor].as_ref()).collect();
+        let fitted = learned.as_mut().map(|learned| std::mem::take(&mut learned[index]));
+        let done = run.layer(index, &read, &scales, fitted)?;
+        layers.push(done.layer);
+        weight_scales.push(done.weight_scales);
+        scales.push(done.output);
+        tensors.push(Some(done.tensor));
+        for (tensor, _) in last_readers.iter().enumerate().filter(|(_, &last)| last == index) {
+            tensors[tensor] = None;
+        }
+    }
+    let mut reports = run.reports;
+    reports.extend(gradients);
+    let layout = network.layout;
+    let parts = QuantizedParts { tensors: scales, weight_scales, input_rounding: recipe.activations.rounding, layout };
+    let network = Network { input: network.input, layers };
+    let wrapping = network.layers.iter().filter_map(|layer| wrapping(layer, numerics)).collect();
+    Ok(Quantized { network: QuantizedNetwork::new(numerics.clone(), network, parts)?, tensors: reports, wrapping })
+}
+
+/// What all layers share.
+struct Run<'a> {
+    network: &'a FloatNetwork,
+    numerics: &'a Numerics,
+    extents: &'a [Extent],
+    recipes: &'a [LayerRecipe],
+    seed: u64,
+    reports: Vec<TensorReport>,
+}
+
+/// What became of a layer.
+struct Done {
+    layer: Layer,
+    weight_scales: Vec<f32>,
+    output: ActivationQuantization,
+    tensor: Tensor,
+}
+
+impl Run<'_> {
+    /// Where there is no multiplier, ratios of scales must be powers of two, so all scales are.
+    fn grid(&self) -> Grid {
+        if self.numerics.scheme() == MachineScheme::Pow2 {
+            Grid::PowersOfTwo
+        } else {
+            Grid::Any
+        }
+    }
+
+    fn choose(
+        &self,
+        values: &[f32],
+        format: spec::Format,
+        recipe: &ActivationRecipe,
+        tensor: String,
+    ) -> Result<ActivationQuantization, QuantizeError> {
+        let format = QFormat::full(format.bits(), format.is_signed())?;
+        let choice = calibrate::choose(values, format, recipe.method.0, recipe.symmetry.into(), self.grid())
+            .map_err(|source| QuantizeError::Calibrate { tensor, source })?;
+        Ok(ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point })
+    }
+
+    /// All layers' weights, if they are learned together.
+    fn learn(&self, names: &[&str], inputs: &[f32]) -> Result<Option<Vec<Fitted>>, QuantizeError> {
+        let learns = |(layer, recipe): (&FloatLayer, &LayerRecipe)| {
+            let convolves = matches!(layer.operation, FloatOperation::Convolution { .. });
+            convolves && recipe.weights.method == WeightMethod::Probabilistic
+        };
+        if !self.network.layers.iter().zip(self.recipes).any(learns) {
+            return Ok(None);
+        }
+        let layers: Vec<Linear> = dense::layers(self.network, self.extents, "weights.method = probabilistic")?;
+        fit::learn(&layers, names, inputs, self.recipes, self.grid(), self.seed).map(Some)
+    }
+
+    /// `read` are the tensors that the layer reads, `scales` those of all tensors before it.
+    fn layer(
+        &mut self,
+        index: usize,
+        read: &[&Tensor],
+        scales: &[ActivationQuantization],
+        learned: Option<Fitted>,
+    ) -> Result<Done, QuantizeError> {
+        let (layer, recipe, numerics) = (&self.network.layers[index], &self.recipes[index], self.numerics);
+        let (input, extent) = (self.extents[layer.inputs[0]], self.extents[index + 1]);
+        let floats: Vec<&[f32]> = read.iter().map(|tensor| tensor.float.as_slice()).collect();
+        let float = layer.forward(floats[0].len() / input.elements(), input, extent, &floats);
+        if let Some(at) = float.iter().position(|x| !x.is_finite()) {
             return Err(QuantizeError::FloatOutput { layer: layer.name.clone(), at });
         }
-    }
-    // Where there is no multiplier, ratios of scales must be powers of two, so all scales are.
-    let grid = if numerics.scheme() == MachineScheme::Pow2 { Grid::PowersOfTwo } else { Grid::Any };
-    let choose = |values: &[f32], format: spec::Format, tensor: String| {
-        let format = QFormat::full(format.bits(), format.is_signed())?;
-        let activations = recipe.activations;
-        let choice = calibrate::choose(values, format, activations.method.0, activations.symmetry.into(), grid)
-            .map_err(|source| QuantizeError::Calibrate { tensor, source })?;
-        Ok::<_, QuantizeError>(ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point })
-    };
-    let mut input = choose(calibration.inputs, numerics.activation(), "the network's input".to_owned())?;
-    let rounding = fit::rounding_of(recipe.activations.rounding, seed, network::INPUT_STREAM);
-    // What the next layer sees of the calibration data.
-    let mut seen = input.seen(calibration.inputs, numerics.activation(), rounding)?;
-    let parts = [calibration.inputs, &seen];
-    let mut tensors = vec![report::activations("input", "input", parts, input, numerics.activation(), recipe)];
-    let learned = fit::learn(network, calibration, numerics, recipe, seed)?;
-    let mut layers = Vec::with_capacity(network.layers.len());
-    for (index, (layer, outputs)) in network.layers.iter().zip(&floats).enumerate() {
-        // Formats of layers in between are equal; `check` saw to it.
-        let output = choose(outputs, numerics.output(), format!("the outputs of layer {}", layer.name))?;
-        let fitted = match &learned {
-            Some(learned) => learned[index].clone(),
-            None => fit::weights(layer, index, &seen, recipe, grid, seed)?,
+        let inputs: Vec<ActivationQuantization> = layer.inputs.iter().map(|&tensor| scales[tensor]).collect();
+        let keeps_scale = matches!(layer.operation, FloatOperation::MaxPool { .. });
+        let output = if keeps_scale {
+            inputs[0]
+        } else {
+            let tensor = format!("the outputs of layer {}", layer.name);
+            self.choose(&float, numerics.output(), &recipe.activations, tensor)?
         };
-        let bias = fit::bias(layer, &fitted, &seen, recipe)?;
-        tensors.push(report::weights(layer, &fitted, recipe));
-        seen = output.seen(outputs, numerics.output(), QuantizerRounding::Fixed(Round::HalfToEven))?;
-        tensors.push(report::activations(&layer.name, "output", [outputs, &seen], output, numerics.output(), recipe));
-        layers.push(quantize_layer(layer, &fitted, &bias, input, output, numerics)?);
-        input = output;
+        let scaled = Scaled { layer, inputs, output, n: extent.channels, numerics };
+        let (integers, weight_scales) = match &layer.operation {
+            FloatOperation::Convolution { window, groups, weights, bias } => {
+                let k = layer.k(input);
+                let matrix = Matrix { name: &layer.name, k, n: bias.len(), weights, bias };
+                let patches = Patches::new(*window, *groups, [input, extent], &read[0].seen);
+                let fitted = match learned {
+                    Some(fitted) => fitted,
+                    None => fit::weights(matrix, index, &patches, &recipe.weights, self.grid(), self.seed)?,
+                };
+                let bias = fit::bias(matrix, &fitted, &patches, &recipe.weights)?;
+                self.reports.push(report::weights(matrix, &fitted, &recipe.weights, numerics.weight().bits()));
+                (scaled.convolution((*window, *groups), matrix, &fitted, &bias)?, fitted.scales)
+            }
+            _ => (scaled.unweighted()?, Vec::new()),
+        };
+        let seen = output.seen(&float, numerics.output(), QuantizerRounding::Fixed(Round::HalfToEven))?;
+        let method = if keeps_scale { "its input's".to_owned() } else { recipe.activations.method.to_string() };
+        let report = report::activations(&layer.name, "output", [&float, &seen], output, numerics.output(), &method);
+        self.reports.push(report);
+        Ok(Done { layer: integers, weight_scales, output, tensor: Tensor { float, seen } })
     }
-    if let (Some(gradients), Some(labels)) = (recipe.gradients, calibration.labels) {
-        tensors.extend(gradients::report(network, calibration.inputs, labels, gradients, seed)?);
-    }
-    let wrapping = layers.iter().filter_map(|layer| wrapping(layer, numerics)).collect();
-    let network = QuantizedNetwork::new(numerics.clone(), layers, recipe.activations.rounding);
-    Ok(Quantized { network, tensors, wrapping })
-}
-
-fn check(
-    network: &FloatNetwork,
-    calibration: Calibration<'_>,
-    numerics: &Numerics,
-    recipe: &Recipe,
-) -> Result<(), QuantizeError> {
-    let weight = numerics.weight();
-    if !weight.is_signed() || weight.bits() < 2 {
-        return Err(QuantizeError::WeightFormat { format: weight });
-    }
-    let bits = [
-        ("weights.bits", recipe.weights.machine_bits(), "numerics.weight_bits", weight.bits()),
-        ("activations.bits", recipe.activations.bits, "numerics.activation_bits", numerics.activation().bits()),
-    ];
-    for (key, given, of, machine) in bits {
-        if given != machine {
-            return Err(QuantizeError::Bits { key, given, of, machine });
-        }
-    }
-    if let Some(gradients) = recipe.gradients {
-        if !(2..=32).contains(&gradients.bits) {
-            return Err(QuantizeError::GradientBits { bits: gradients.bits });
-        }
-        if calibration.labels.is_none() {
-            return Err(QuantizeError::NoLabels);
-        }
-    }
-    use recipe::WeightMethod::{Mxint8, Probabilistic, Uniform};
-    let codebook = !matches!(recipe.weights.method, Uniform(_) | Probabilistic | Mxint8 { .. });
-    if numerics.scheme() == MachineScheme::Pow2 && codebook {
-        return Err(QuantizeError::ScalesOfCodebook { method: recipe.weights.method.to_string() });
-    }
-    check_network(network, numerics)?;
-    let input_len = network.input_len;
-    if calibration.inputs.is_empty() || !calibration.inputs.len().is_multiple_of(input_len) {
-        return Err(QuantizeError::CalibrationLength { given: calibration.inputs.len(), input_len });
-    }
-    let rows = calibration.inputs.len() / input_len;
-    if let Some(labels) = calibration.labels.filter(|labels| labels.len() != rows) {
-        return Err(QuantizeError::LabelCount { given: labels.len(), rows });
-    }
-    match calibration.inputs.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(QuantizeError::CalibrationValue { at, value: calibration.inputs[at] }),
-        None => Ok(()),
-    }
-}
-
-fn check_network(network: &FloatNetwork, numerics: &Numerics) -> Result<(), QuantizeError> {
-    if network.layers.len() > 1 && numerics.output() != numerics.activation() {
-        return Err(QuantizeError::FormatsDiffer {
-            layers: network.layers.len(),
-            output: numerics.output(),
-            activation: numerics.activation(),
-        });
-    }
-    let mut len = network.input_len;
-    for layer in &network.layers {
-        let fits = layer.k == len && layer.weights.len() == layer.k * layer.n && layer.bias.len() == layer.n;
-        if !fits || layer.k == 0 || layer.n == 0 {
-            return Err(QuantizeError::LayerShape {
-                layer: layer.name.clone(),
-                k: layer.k,
-                n: layer.n,
-                input_len: len,
-            });
-        }
-        if u32::try_from(layer.k).map_or(true, |k| k > numerics.max_k()) {
-            let max_k = numerics.max_k();
-            return Err(QuantizeError::TooManyTerms { layer: layer.name.clone(), k: layer.k, max_k });
-        }
-        len = layer.n;
-    }
-    Ok(())
 }
 
 /// The layer's need, if the accumulator is narrower.
-fn wrapping(layer: &QuantizedLayer, numerics: &Numerics) -> Option<Wrapping> {
+fn wrapping(layer: &Layer, numerics: &Numerics) -> Option<Wrapping> {
     let (low, high) = (i128::from(numerics.activation().min()), i128::from(numerics.activation().max()));
-    let channel_bits = |j: usize| {
-        let bias = i128::from(layer.channels[j].bias);
-        let ends = layer.weights.iter().skip(j).step_by(layer.n).fold([bias, bias], |[least, most], &weight| {
-            let (a, b) = (i128::from(weight) * low, i128::from(weight) * high);
-            [least + a.min(b), most + a.max(b)]
-        });
-        spec::format::signed_bits_for(ends[0], ends[1])
+    let add = |[least, most]: [i128; 2], weight: i128| {
+        let (a, b) = (weight * low, weight * high);
+        [least + a.min(b), most + a.max(b)]
     };
-    let needed_bits = (0..layer.n).map(channel_bits).max().unwrap_or(1);
+    let sums = |term: usize, j: usize, bias: i64| {
+        let start = [i128::from(bias); 2];
+        match &layer.operation {
+            Operation::Convolution { weights, .. } => {
+                weights.iter().skip(j).step_by(layer.channels[0].len()).map(|&weight| weight.into()).fold(start, add)
+            }
+            Operation::SumPool { window } => add(start, window.positions() as i128),
+            Operation::MaxPool { .. } => add(start, 1),
+            Operation::Add { factors } => add(start, factors[term].into()),
+        }
+    };
+    let channels = layer
+        .channels
+        .iter()
+        .enumerate()
+        .flat_map(|(term, channels)| channels.iter().enumerate().map(move |(j, channel)| (term, j, channel.bias)));
+    let bits = channels
+        .map(|(term, j, bias)| sums(term, j, bias))
+        .map(|[least, most]| spec::format::signed_bits_for(least, most));
+    let needed_bits = bits.max().unwrap_or(1);
     let accumulator_bits = numerics.accumulator_bits();
     (needed_bits > accumulator_bits).then(|| Wrapping { layer: layer.name.clone(), needed_bits, accumulator_bits })
-}
-
-/// Biases of so many steps and more are refused before they are folded: 2^62, so that folding cannot overflow.
-const MOST_STEPS: f64 = (1_u64 << 62) as f64;
-
-fn quantize_layer(
-    layer: &FloatLayer,
-    fitted: &Fitted,
-    bias: &[f32],
-    input: ActivationQuantization,
-    output: ActivationQuantization,
-    numerics: &Numerics,
-) -> Result<QuantizedLayer, QuantizeError> {
-    let (k, n) = (layer.k, layer.n);
-    // In units of s_x s_w, those of the accumulator.
-    let unit = |channel: usize| f64::from(input.scale) * f64::from(fitted.scales[channel]);
-    let steps = |j: usize| (f64::from(bias[j]) / unit(j)).round_ties_even();
-    if let Some(channel) = (0..n).find(|&j| steps(j).abs() >= MOST_STEPS) {
-        let (layer, bias, step) = (layer.name.clone(), bias[channel], unit(channel));
-        return Err(QuantizeError::BiasSteps { layer, channel, bias, step });
-    }
-    let biases: Vec<i64> = (0..n).map(|j| steps(j) as i64).collect();
-    let column_sums = fold_zero_point(-1, &fitted.values, &vec![0; n]);
-    let mut channels = Vec::with_capacity(n);
-    for j in 0..n {
-        let bias = biases[j] - input.zero_point * column_sums[j];
-        let format = numerics.bias();
-        if !format.contains(bias) {
-            let (min, max) = (format.min(), format.max());
-            return Err(QuantizeError::Bias { layer: layer.name.clone(), channel: j, value: bias, min, max });
-        }
-        let (multiplier, shift) = fixed_point(unit(j) / f64::from(output.scale), numerics)
-            .map_err(|source| QuantizeError::Ratio { layer: layer.name.clone(), channel: j, source })?;
-        channels.push(Channel { bias, multiplier, shift, zero_point: output.zero_point });
-    }
-    let full = Bounds::full(numerics);
-    let bounds = if layer.relu { Bounds { low: output.zero_point, ..full } } else { full };
-    Ok(QuantizedLayer {
-        name: layer.name.clone(),
-        k,
-        n,
-        weights: fitted.values.clone(),
-        weight_scales: fitted.scales.clone(),
-        channels,
-        bounds,
-        input,
-        output,
-    })
 }

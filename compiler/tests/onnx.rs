@@ -1,11 +1,12 @@
 //! Import from ONNX: the shipped network against onnxruntime, small graphs by hand, and what is refused.
 
+use compiler::float::{count_correct, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
 use compiler::onnx::proto::{
     Attribute, Dimension, Graph, Model, Node, StringEntry, Tensor, TensorShape, TensorType, Type, ValueInfo, FLOAT,
     INT64,
 };
-use compiler::onnx::{count_correct, read_onnx, FloatNetwork, OnnxError};
+use compiler::onnx::{read_onnx, OnnxError};
 use prost::Message;
 
 const MLP: &[u8] = include_bytes!("../../examples/digits/mlp.onnx");
@@ -13,15 +14,25 @@ const DIGITS: &[u8] = include_bytes!("../../examples/digits/digits.npz");
 /// The logits of the first 20 test images by onnxruntime 1.32.0 (CPU, x86-64).
 const ONNXRUNTIME: &[u8] = include_bytes!("data/digits_onnxruntime_1.32.0.npz");
 
+/// A dense layer's weights and bias.
+fn parameters(layer: &FloatLayer) -> (&[f32], &[f32]) {
+    let FloatOperation::Convolution { weights, bias, .. } = &layer.operation else { panic!("{} is dense", layer.name) };
+    (weights, bias)
+}
+
 #[test]
 fn the_digits_network_gives_what_onnxruntime_gives() {
     let network = read_onnx(MLP).expect("the shipped network is read");
-    let shapes: Vec<_> = network.layers.iter().map(|l| (l.name.as_str(), l.k, l.n, l.relu)).collect();
-    assert_eq!(shapes, [("gemm1", 64, 32, true), ("gemm2", 32, 10, false)]);
+    let shape = |layer: &FloatLayer| {
+        let (weights, bias) = parameters(layer);
+        (layer.name.clone(), weights.len() / bias.len(), bias.len(), layer.clamp == [0.0, f32::INFINITY])
+    };
+    let shapes: Vec<_> = network.layers.iter().map(shape).collect();
+    assert_eq!(shapes, [("gemm1".to_owned(), 64, 32, true), ("gemm2".to_owned(), 32, 10, false)]);
     let test = Npz::new(DIGITS.to_vec()).and_then(|mut npz| npz.matrix("test", 64)).expect("the shipped data is read");
     let expected = Npz::new(ONNXRUNTIME.to_vec()).and_then(|mut npz| npz.matrix("logits", 10)).expect("a fixture");
     assert_eq!(expected.rows, 20);
-    let logits = network.forward(&test.values[..20 * 64]);
+    let logits = network.forward(&test.values[..20 * 64]).expect("it fits");
     assert_eq!(logits.len(), expected.values.len());
     for (at, (ours, theirs)) in logits.iter().zip(&expected.values).enumerate() {
         // Sums of 64 float32 terms in another order.
@@ -92,10 +103,10 @@ fn gemm_folds_its_attributes() {
     let gemm = graph.node.remove(0);
     graph.node.push(with(with(with(gemm, "transB", 1, 0.0), "alpha", 0, 2.0), "beta", 0, -1.0));
     let network = read(graph).expect("supported");
-    assert_eq!(network.layers[0].weights, [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
-    assert_eq!(network.layers[0].bias, [-0.1, -0.2, -0.3]);
+    let expected: (&[f32], &[f32]) = (&[2.0, 4.0, 6.0, 8.0, 10.0, 12.0], &[-0.1, -0.2, -0.3]);
+    assert_eq!(parameters(&network.layers[0]), expected);
     // (1, -1): 2 - 8 - 0.1.
-    assert_eq!(network.forward(&[1.0, -1.0]), [-6.1, -6.2, -6.3]);
+    assert_eq!(network.forward(&[1.0, -1.0]).expect("it fits"), [-6.1, -6.2, -6.3]);
 }
 
 #[test]
@@ -114,8 +125,10 @@ fn matmul_add_relu_and_shape_operators_make_layers() {
     ];
     let tensors = vec![tensor("w", &[4, 1], &[1.0, 10.0, 100.0, 1000.0]), tensor("b", &[1], &[0.5])];
     let network = read(graph(&[0, 2, 2], nodes, tensors)).expect("supported");
-    assert_eq!((network.input_len, network.output_len()), (4, 1));
-    assert_eq!(network.forward(&[1.0, 2.0, 3.0, 4.0, -1.0, 0.0, 0.0, 0.0]), [4321.5, 0.0]);
+    let widths: Vec<usize> = network.extents().expect("it fits").iter().map(|extent| extent.elements()).collect();
+    assert_eq!(widths, [4, 1]);
+    let outputs = network.forward(&[1.0, 2.0, 3.0, 4.0, -1.0, 0.0, 0.0, 0.0]).expect("it fits");
+    assert_eq!(outputs, [4321.5, 0.0]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Quantization: a layer by hand, formulas against onnxruntime and rational numbers, refusals, and the digits network.
 
+use compiler::float::{count_correct, DataLayout, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
-use compiler::onnx::{count_correct, read_onnx, FloatLayer, FloatNetwork};
+use compiler::onnx::read_onnx;
 use compiler::quantize::{
     fixed_point, quantize, ActivationQuantization, Calibration, FixedPointError, Granularity, QuantizeError,
     QuantizedNetwork, Recipe,
 };
+use golden::{Extent, Operation, Window};
 use num_rational::BigRational;
 use proptest::prelude::*;
 use spec::config::RawConfig;
@@ -28,10 +30,20 @@ fn changed(change: impl FnOnce(&mut spec::config::RawNumerics)) -> Numerics {
     Config::try_from(raw).expect("legal").numerics().clone()
 }
 
+/// One output, with a bias of 0.05.
+fn dense(weights: Vec<f32>) -> FloatOperation {
+    FloatOperation::Convolution { window: Window::POINT, groups: 1, weights, bias: vec![0.05] }
+}
+
 /// y = 1.27 a - 0.64 b + 0.05.
 fn small(relu: bool) -> FloatNetwork {
-    let layer = FloatLayer { name: "fc".to_owned(), k: 2, n: 1, weights: vec![1.27, -0.64], bias: vec![0.05], relu };
-    FloatNetwork { input_len: 2, layers: vec![layer] }
+    let layer = FloatLayer {
+        name: "fc".to_owned(),
+        inputs: vec![0],
+        operation: dense(vec![1.27, -0.64]),
+        clamp: [if relu { 0.0 } else { f32::NEG_INFINITY }, f32::INFINITY],
+    };
+    FloatNetwork { input: Extent::vector(2), layout: DataLayout::ChannelsLast, layers: vec![layer] }
 }
 
 /// Whole ranges, ties to even.
@@ -51,35 +63,36 @@ const CALIBRATION: [f32; 4] = [-1.0, 1.55, 1.55, -1.0];
 #[test]
 fn a_layer_by_hand() {
     let network = min_max(&small(false), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
-    let layer = &network.layers()[0];
+    let (layer, [input, output]) = (&network.network().layers[0], [0, 1].map(|tensor| network.parts().tensors[tensor]));
     // Range -1..1.55: scale 2.55 / 255 = 0.01, zero point -128 + 100. Weights: scale 1.27 / 127 = 0.01.
-    assert!((layer.input.scale - 0.01).abs() < 1e-8);
-    assert_eq!(layer.input.zero_point, -28);
-    assert_eq!(layer.weights, [127, -64]);
+    assert!((input.scale - 0.01).abs() < 1e-8);
+    assert_eq!((input.zero_point, layer.pad), (-28, -28));
+    let weights = vec![127, -64];
+    assert_eq!(layer.operation, Operation::Convolution { window: Window::POINT, groups: 1, weights });
     // 0.05 / 0.0001 = 500; folded: + 28 (127 - 64) = 1764.
-    assert_eq!(layer.channels[0].bias, 2264);
+    assert_eq!(layer.channels[0][0].bias, 2264);
     // y: -2.212 ..= 2.6585, scale 4.8705 / 255 = 0.0191, zero point RNE(-128 + 115.81).
-    assert!((layer.output.scale - 0.0191).abs() < 1e-7);
-    assert_eq!((layer.output.zero_point, layer.channels[0].zero_point), (-12, -12));
+    assert!((output.scale - 0.0191).abs() < 1e-7);
+    assert_eq!((output.zero_point, layer.channels[0][0].zero_point), (-12, -12));
     // 0.0001 / 0.0191 lies in 2^-8..2^-7: shift 30 + 8, multiplier 0.0001 / 0.0191 * 2^38 to f32 precision.
-    assert_eq!(layer.channels[0].shift, 38);
-    assert!((f64::from(layer.channels[0].multiplier) - 1_439_151_594.0).abs() < 300.0);
+    assert_eq!(layer.channels[0][0].shift, 38);
+    assert!((f64::from(layer.channels[0][0].multiplier) - 1_439_151_594.0).abs() < 300.0);
     assert_eq!((layer.bounds.low, layer.bounds.high), (-128, 127));
     // (1, 0) is (72, -28): 1.27 + 0.05 = 1.32 = 69.1 steps; 69 - 12.
     let inputs = network.quantize_input(&[1.0, 0.0], 0).expect("in range");
     assert_eq!(inputs, [72, -28]);
     let outputs = network.run_golden(&inputs, 0).expect("in range");
-    assert_eq!(outputs, [[57]]);
-    assert!((network.dequantize(&outputs[0])[0] - 69.0 * 0.0191).abs() < 1e-5);
+    assert_eq!(outputs, [57]);
+    assert!((network.dequantize(&outputs)[0] - 69.0 * 0.0191).abs() < 1e-5);
 }
 
 #[test]
 fn relu_is_a_low_bound_at_the_zero_point() {
     let network = min_max(&small(true), &CALIBRATION, &default(), Granularity::PerChannel).expect("it fits");
-    let layer = &network.layers()[0];
-    assert_eq!((layer.output.zero_point, layer.bounds.low, layer.bounds.high), (-128, -128, 127));
+    let (layer, output) = (&network.network().layers[0], network.parts().tensors[1]);
+    assert_eq!((output.zero_point, layer.bounds.low, layer.bounds.high), (-128, -128, 127));
     let outputs = network.run_golden(&network.quantize_input(&[-1.0, 1.0], 0).expect("in range"), 0).expect("in range");
-    assert_eq!(network.dequantize(&outputs[0]), [0.0]);
+    assert_eq!(network.dequantize(&outputs), [0.0]);
 }
 
 #[test]
@@ -171,18 +184,17 @@ fn refusals_name_the_property_and_the_limit() {
         "numerics.weight is uint8: symmetric weights need a signed format of at least 2 bits"
     );
     let mut two = one.clone();
-    two.layers.push(FloatLayer { name: "last".to_owned(), k: 1, weights: vec![1.0], ..one.layers[0].clone() });
+    let last =
+        FloatLayer { name: "last".to_owned(), inputs: vec![1], operation: dense(vec![1.0]), ..one.layers[0].clone() };
+    two.layers.push(last);
     assert_eq!(
         refused(&two, &CALIBRATION, &changed(|raw| raw.output_bits = 16)),
         "numerics.output is int16 and numerics.activation is int8: a network of 2 layers needs them equal, as each \
          layer's output is the next one's activations"
     );
     assert!(min_max(&one, &CALIBRATION, &changed(|raw| raw.output_bits = 16), Granularity::PerTensor).is_ok());
-    two.layers[1].k = 3;
-    assert_eq!(
-        refused(&two, &CALIBRATION, &default()),
-        "layer last is 3 x 1, but its input has 1 elements, or its weights or bias another length"
-    );
+    two.layers[1].operation = dense(vec![1.0; 3]);
+    assert_eq!(refused(&two, &CALIBRATION, &default()), "layer last: weights has 3 elements, but the shape asks for 1");
     assert_eq!(
         refused(&one, &CALIBRATION, &changed(|raw| raw.max_k = 1)),
         "layer fc sums 2 terms, numerics.max_k is 1"
@@ -209,7 +221,7 @@ fn refusals_name_the_property_and_the_limit() {
     );
     assert_eq!(
         network.run_golden(&[1, 128], 0).expect_err("refused").to_string(),
-        "layer fc: activations[0][1] = 128 is out of range: it must be in -128..=127"
+        "layer fc: input[0][1] = 128 is out of range: it must be in -128..=127"
     );
 }
 
@@ -220,12 +232,12 @@ fn int8_digits_are_as_good_as_float_digits() {
     let test = npz.matrix("test", 64).expect("shipped");
     let calibration = npz.matrix("calibration", 64).expect("shipped");
     let labels = npz.labels("labels", 360).expect("shipped");
-    let float = count_correct(&network.forward(&test.values), 10, &labels);
+    let float = count_correct(&network.forward(&test.values).expect("it fits"), 10, &labels);
     for granularity in [Granularity::PerChannel, Granularity::PerTensor] {
         let quantized = min_max(&network, &calibration.values, &default(), granularity).expect("it fits");
         let outputs =
             quantized.run_golden(&quantized.quantize_input(&test.values, 0).expect("in range"), 0).expect("in range");
-        let int8 = count_correct(outputs.last().expect("two layers"), 10, &labels);
+        let int8 = count_correct(&outputs, 10, &labels);
         println!("{granularity:?}: float {float} of 360, int8 {int8} of 360, {:?}", quantized.bytes());
         assert!(float.abs_diff(int8) <= 3, "float {float}, int8 {int8} of 360");
         let bytes = quantized.bytes();

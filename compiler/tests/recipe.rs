@@ -1,9 +1,13 @@
 //! Recipes: their texts, what each method does to the digits network, components apart, and refusals.
 
+mod common;
+
+use compiler::float::{count_correct, DataLayout, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
-use compiler::onnx::{count_correct, read_onnx, FloatNetwork};
+use compiler::onnx::read_onnx;
 use compiler::quantize::recipe::{ElementRounding, GradientRecipe, RangeMethod, WeightMethod, WeightRounding};
 use compiler::quantize::{quantize, Calibration, Component, QuantizeError, Quantized, Recipe, TensorReport};
+use golden::{Extent, Operation, Window};
 use spec::config::{AccumulatorBits, Auto, RawConfig, RawRounding};
 use spec::{Config, MachineScheme, Numerics, Round};
 
@@ -40,7 +44,7 @@ impl Digits {
         let network = &quantized.network;
         let inputs = network.quantize_input(&self.test, 0).expect("in range");
         let outputs = network.run_golden(&inputs, 0).expect("in range");
-        count_correct(outputs.last().expect("two layers"), 10, &self.labels)
+        count_correct(&outputs, 10, &self.labels)
     }
 }
 
@@ -56,6 +60,20 @@ fn recipe(bits: u32, method: &str) -> Recipe {
     let mut recipe = Recipe::min_max(bits, 8);
     recipe.weights.method = method.parse().expect("a method");
     recipe
+}
+
+/// The integer weights of a dense layer.
+fn weights(quantized: &Quantized, layer: usize) -> &[i32] {
+    match &quantized.network.network().layers[layer].operation {
+        Operation::Convolution { weights, .. } => weights,
+        other => panic!("layer {layer} is a {}", other.name()),
+    }
+}
+
+/// The float weights of a dense layer, and its number of outputs.
+fn float_weights(layer: &FloatLayer) -> (&[f32], usize) {
+    let FloatOperation::Convolution { weights, bias, .. } = &layer.operation else { panic!("{} is dense", layer.name) };
+    (weights, bias.len())
 }
 
 fn of(quantized: &Quantized, component: Component) -> Vec<&TensorReport> {
@@ -89,7 +107,7 @@ fn every_text_of_a_recipe_reads_back() {
         rounding: ElementRounding::Stochastic { random_bits: 3 },
     });
     let text = toml::to_string(&recipe).expect("plain data");
-    assert_eq!(Recipe::from_toml(&text), Ok(recipe));
+    assert_eq!(Recipe::from_toml(&text).as_ref(), Ok(&recipe));
     assert!(Recipe::from_toml(&text.replace("k-means=9", "k-mean=9")).is_err());
     assert!(Recipe::from_toml(&format!("{text}\nextra = 1")).is_err());
 }
@@ -102,7 +120,7 @@ fn methods_differ_where_bits_are_few() {
         let bits = recipe.weights.machine_bits();
         digits.quantize(&numerics(bits, |_| {}), recipe, 7).expect("it fits")
     };
-    let float = count_correct(&digits.network.forward(&digits.test), 10, &digits.labels);
+    let float = count_correct(&digits.network.forward(&digits.test).expect("it fits"), 10, &digits.labels);
     let [max, mse] = ["min-max", "mse"].map(|method| run(&recipe(2, method)));
     let noise = |quantized: &Quantized| of(quantized, Component::Weights).iter().map(|t| t.mse).sum::<f64>();
     assert!(noise(&mse) < noise(&max));
@@ -134,18 +152,18 @@ fn codebooks_have_the_levels_they_promise() {
         let recipe = recipe(bits, method);
         let machine = recipe.weights.machine_bits();
         let quantized = digits.quantize(&numerics(machine, |_| {}), &recipe, 0).expect("it fits");
-        for layer in quantized.network.layers() {
-            let mut levels = layer.weights.clone();
+        for layer in 0..2 {
+            let mut levels = weights(&quantized, layer).to_vec();
             levels.sort_unstable();
             levels.dedup();
             let fits = |level: &i32| allowed.as_ref().is_none_or(|allowed| allowed.contains(level));
             assert!(levels.iter().all(fits), "{method}: {levels:?}");
             assert!(levels.len() > 1 && (method != "k-means=16" || levels.len() <= 16), "{method}: {levels:?}");
         }
-        let weights = of(&quantized, Component::Weights);
-        assert_eq!(weights.len(), 2);
-        assert_eq!(weights[0].bytes_quantized, 64 * 32 * machine as usize / 8, "{method}");
-        assert!(weights.iter().all(|t| t.sqnr_db.is_some_and(|db| db > 3.0)), "{method}: {weights:?}");
+        let reports = of(&quantized, Component::Weights);
+        assert_eq!(reports.len(), 2);
+        assert_eq!(reports[0].bytes_quantized, 64 * 32 * machine as usize / 8, "{method}");
+        assert!(reports.iter().all(|t| t.sqnr_db.is_some_and(|db| db > 3.0)), "{method}: {reports:?}");
     }
 }
 
@@ -190,11 +208,12 @@ fn stochastic_weights_follow_their_seed() {
     let machine = numerics(4, |_| {});
     let run = |seed| digits.quantize(&machine, &recipe, seed).expect("it fits");
     assert_eq!(run(1), run(1));
-    assert_ne!(run(1).network.layers()[0].weights, run(2).network.layers()[0].weights);
+    let first = run(1);
+    assert_ne!(weights(&first, 0), weights(&run(2), 0));
     // Each is one of the two neighbours of w / s.
-    let (first, layer) = (&run(1).network.layers()[0].clone(), &digits.network.layers[0]);
-    for (at, (&q, &w)) in first.weights.iter().zip(&layer.weights).enumerate() {
-        let steps = (w / first.weight_scales[at % layer.n]).clamp(-7.0, 7.0);
+    let (floats, n) = float_weights(&digits.network.layers[0]);
+    for (at, (&q, &w)) in weights(&first, 0).iter().zip(floats).enumerate() {
+        let steps = (w / first.network.parts().weight_scales[0][at % n]).clamp(-7.0, 7.0);
         assert!((q as f32 - steps).abs() < 1.0, "{q} for {steps}");
     }
 }
@@ -209,10 +228,14 @@ fn a_machine_without_multiplier_gets_power_of_two_scales() {
     });
     let quantized = digits.quantize(&machine, &recipe(8, "mse"), 0).expect("it fits");
     let is_power = |scale: f32| scale.to_bits() & 0x7f_ffff == 0;
-    for layer in quantized.network.layers() {
-        assert!(layer.weight_scales.iter().chain([&layer.input.scale, &layer.output.scale]).all(|&s| is_power(s)));
-        for (channel, &scale) in layer.channels.iter().zip(&layer.weight_scales) {
-            let ratio = f64::from(layer.input.scale) * f64::from(scale) / f64::from(layer.output.scale);
+    let parts = quantized.network.parts();
+    for (index, layer) in quantized.network.network().layers.iter().enumerate() {
+        let [input, output] = [index, index + 1].map(|tensor| parts.tensors[tensor].scale);
+        let weight_scales = &parts.weight_scales[index];
+        assert!(weight_scales.iter().chain([&input, &output]).all(|&s| is_power(s)));
+        assert_eq!(layer.channels[0].len(), weight_scales.len());
+        for (channel, &scale) in layer.channels[0].iter().zip(weight_scales) {
+            let ratio = f64::from(input) * f64::from(scale) / f64::from(output);
             assert_eq!((channel.multiplier, 2_f64.powi(-(channel.shift as i32))), (1, ratio));
         }
     }
@@ -288,25 +311,26 @@ fn refusals_name_the_key_and_the_limit() {
 /// A channel of zeros has no scale of its own; its bias must still be stored to a step of the accumulator.
 #[test]
 fn channels_of_zeros_keep_their_bias() {
-    let layer = compiler::onnx::FloatLayer {
-        name: "fc".to_owned(),
-        k: 3,
-        n: 2,
+    let operation = FloatOperation::Convolution {
+        window: Window::POINT,
+        groups: 1,
         weights: vec![0.5, 0.0, -0.25, 0.0, 1.0, 0.0],
         bias: vec![0.0, 0.3],
-        relu: false,
     };
-    let network = FloatNetwork { input_len: 3, layers: vec![layer] };
+    let clamp = [f32::NEG_INFINITY, f32::INFINITY];
+    let layer = FloatLayer { name: "fc".to_owned(), inputs: vec![0], operation, clamp };
+    let network = FloatNetwork { input: Extent::vector(3), layout: DataLayout::ChannelsLast, layers: vec![layer] };
     let calibration = Calibration { inputs: &[1.0, -1.0, 0.5, 0.25, 0.0, -0.5], labels: None };
     for method in ["min-max", "mse", "ternary", "binary", "powers-of-two", "additive-powers-of-two"] {
         // Three levels, as the layer has six weights.
         let recipe = recipe(2, method);
         let machine = numerics(recipe.weights.machine_bits(), |_| {});
         let quantized = quantize(&network, calibration, &machine, &recipe, 0).expect("it fits");
-        let layer = &quantized.network.layers()[0];
-        assert_eq!([1, 3, 5].map(|at| layer.weights[at]), [0; 3], "{method}");
-        let step = layer.input.scale * layer.weight_scales[1];
-        assert!((layer.channels[1].bias as f32 * step - 0.3).abs() <= step, "{method}: {:?}", layer.channels[1]);
+        let parts = quantized.network.parts();
+        assert_eq!([1, 3, 5].map(|at| weights(&quantized, 0)[at]), [0; 3], "{method}");
+        let step = parts.tensors[0].scale * parts.weight_scales[0][1];
+        let channel = quantized.network.network().layers[0].channels[0][1];
+        assert!((channel.bias as f32 * step - 0.3).abs() <= step, "{method}: {channel:?}");
     }
 }
 
@@ -336,13 +360,15 @@ fn mxint8_weights_run_as_shifted_integers() {
     for rule in MxExponent::ALL {
         let recipe = recipe(14, &format!("mxint8={}", rule.name()));
         let quantized = digits.quantize(&numerics(14, |_| {}), &recipe, 0).expect("the exponents are near each other");
-        for (layer, float) in quantized.network.layers().iter().zip(&digits.network.layers) {
-            for j in 0..float.n {
-                let column: Vec<f32> = float.weights.iter().skip(j).step_by(float.n).copied().collect();
+        for (index, float) in digits.network.layers.iter().enumerate() {
+            let (floats, n) = float_weights(float);
+            let scales = &quantized.network.parts().weight_scales[index];
+            for j in 0..n {
+                let column: Vec<f32> = floats.iter().skip(j).step_by(n).copied().collect();
                 let blocks = column.chunks(32).map(|block| encode(block, rule, Round::HalfToEven).expect("finite"));
                 let expected: Vec<f64> = blocks.flat_map(|block| decode(&block)).collect();
-                let column = layer.weights.iter().skip(j).step_by(float.n);
-                let actual: Vec<f64> = column.map(|&q| f64::from(q) * f64::from(layer.weight_scales[j])).collect();
+                let column = weights(&quantized, index).iter().skip(j).step_by(n);
+                let actual: Vec<f64> = column.map(|&q| f64::from(q) * f64::from(scales[j])).collect();
                 assert_eq!(actual, expected, "{}, channel {j}", rule.name());
             }
         }
@@ -352,4 +378,95 @@ fn mxint8_weights_run_as_shifted_integers() {
     let refused = digits.quantize(&numerics(8, |_| {}), &recipe(8, "mxint8=floor-saturate"), 0).expect_err("refused");
     assert!(refused.to_string().contains("too far apart for weights of 8 bits: one would be "), "{refused}");
     assert!("mxint8=best".parse::<WeightMethod>().is_err_and(|e| e.contains("floor-saturate, bump-above-greatest")));
+}
+
+const LAYERS: &str = "[weights]\nbits = 4\nmethod = \"min-max\"\ngranularity = \"per-channel\"\nrounding = \"half-to-even\"\n\
+    bias_correction = false\n[activations]\nbits = 8\nmethod = \"min-max\"\nsymmetry = \"affine\"\nrounding = \"half-to-even\"\n\
+    [layers.\"gemm1\"]\nweights = { bits = 8, method = \"mse\", granularity = \"per-tensor\", bias_correction = true }\n\
+    activations = { method = \"percentile=99.5\", symmetry = \"symmetric\" }\n";
+
+#[test]
+fn layers_have_methods_of_their_own() {
+    let digits = Digits::new();
+    let recipe = Recipe::from_toml(LAYERS).expect("it parses");
+    assert_eq!(Recipe::from_toml(&toml::to_string(&recipe).expect("plain data")).as_ref(), Ok(&recipe));
+    assert_eq!(recipe.machine_weight_bits(), 8);
+    let quantized = digits.quantize(&numerics(8, |_| {}), &recipe, 0).expect("it fits");
+    let of_weights = of(&quantized, Component::Weights);
+    let [first, second] = &of_weights[..] else { panic!("two layers: {of_weights:?}") };
+    assert_eq!([&first.format, &second.format], ["int8", "int4"]);
+    assert_eq!(first.method, "mse, per-tensor, half-to-even, bias corrected");
+    assert_eq!(second.method, "min-max, per-channel, half-to-even");
+    // Both take the machine's 8 bits.
+    assert_eq!([first.bytes_quantized, second.bytes_quantized], [64 * 32, 32 * 10]);
+    let greatest = |layer| weights(&quantized, layer).iter().map(|q| q.abs()).max();
+    assert!(greatest(0) > Some(100) && greatest(1) == Some(7), "{:?}, {:?}", greatest(0), greatest(1));
+    let scales = &quantized.network.parts().weight_scales;
+    assert!(scales[0].iter().all(|scale| *scale == scales[0][0]) && scales[1][0] != scales[1][1]);
+    let outputs = of(&quantized, Component::Activations);
+    let methods: Vec<&str> = outputs.iter().map(|t| t.method.as_str()).collect();
+    assert_eq!(methods, ["min-max, zero point", "percentile=99.5", "min-max, zero point"]);
+    // As if the machine had only 4 bits for that layer.
+    let alone = digits.quantize(&numerics(4, |_| {}), &self::recipe(4, "min-max"), 0).expect("it fits");
+    assert_eq!(weights(&quantized, 1), weights(&alone, 1));
+}
+
+#[test]
+fn what_a_recipe_says_of_layers_is_checked() {
+    let digits = Digits::new();
+    let refused = |from: &str, to: &str| {
+        let recipe = Recipe::from_toml(&LAYERS.replace(from, to)).expect("it parses");
+        digits.quantize(&numerics(8, |_| {}), &recipe, 0).expect_err("refused").to_string()
+    };
+    assert_eq!(
+        refused("gemm1", "conv"),
+        "recipe: layers [\"conv\"] are not in the network: its layers are [\"gemm1\", \"gemm2\"]"
+    );
+    let message = "must be in 2..=8, numerics.weight_bits";
+    for bits in [1, 9] {
+        let expected = format!("recipe: layers.\"gemm1\".weights.bits = {bits} {message}");
+        assert_eq!(refused("{ bits = 8", &format!("{{ bits = {bits}")), expected);
+    }
+    assert_eq!(
+        refused("{ bits = 8", "{ bits = 5"),
+        "recipe: weights.bits = 4, but numerics.weight_bits = 8: they must be equal"
+    );
+    assert_eq!(
+        refused("method = \"mse\", gran", "method = \"probabilistic\", gran"),
+        "recipe: weights.method = probabilistic learns all layers together: it must be the method of all or of none"
+    );
+    for (from, to) in [("bias_correction = true", "bias = true"), ("symmetry = \"symmetric\"", "bits = 8")] {
+        assert!(LAYERS.contains(from));
+        let error = Recipe::from_toml(&LAYERS.replace(from, to)).expect_err("refused").to_string();
+        assert!(error.contains("unknown field"), "{error}");
+    }
+}
+
+#[test]
+fn what_needs_dense_layers_says_so() {
+    let network = common::of_all_kinds();
+    let inputs = common::noise(4 * 90, 3);
+    let labelled = Calibration { inputs: &inputs, labels: Some(&[0, 1, 2, 3]) };
+    let refused = |recipe: &Recipe| {
+        quantize(&network, labelled, &common::numerics(|_| {}), recipe, 0).expect_err("refused").to_string()
+    };
+    let message =
+        "needs a chain of dense layers, each with a ReLU or nothing after it: layer first (convolution) is none";
+    assert_eq!(refused(&recipe(8, "probabilistic")), format!("weights.method = probabilistic {message}"));
+    let mut gradients = recipe(8, "min-max");
+    let method = RangeMethod(calibrate::Method::MinMax);
+    gradients.gradients = Some(GradientRecipe { bits: 8, method, rounding: "floor".parse().expect("a rule") });
+    assert_eq!(refused(&gradients), format!("[gradients] {message}"));
+    let text = toml::to_string(&recipe(8, "min-max")).expect("plain data");
+    let of = |layer: &str, rest: &str| {
+        refused(&Recipe::from_toml(&format!("{text}\n[layers.{layer}]\n{rest}\n")).expect("it parses"))
+    };
+    assert_eq!(
+        of("sum", "weights = { bits = 4 }"),
+        "recipe: layers.\"sum\".weights: its operation is add, which has no weights"
+    );
+    assert_eq!(
+        of("greatest", "activations = { method = \"mse\" }"),
+        "recipe: layers.\"greatest\".activations: a max pool keeps the scale of its input"
+    );
 }

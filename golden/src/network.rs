@@ -140,7 +140,6 @@ impl Layer {
         let (height, width) = self.operation.window().output(input.size()).map(|[h, w]| (h, w))?;
         let channels = match &self.operation {
             Operation::Convolution { groups, weights, .. } => {
-                let k = self.operation.k(input);
                 let n = self.channels.first().map_or(0, Vec::len);
                 let divides = *groups > 0 && input.channels.is_multiple_of(*groups) && n.is_multiple_of(*groups);
                 if !divides || n == 0 {
@@ -150,7 +149,7 @@ impl Layer {
                     );
                     return Err(shape_error(operator, rule));
                 }
-                crate::error::check_matrix("weights", weights, k, n, numerics.weight())?;
+                crate::error::check_matrix("weights", weights, self.operation.k(input), n, numerics.weight())?;
                 n
             }
             Operation::SumPool { .. } | Operation::MaxPool { .. } => input.channels,

@@ -1,5 +1,6 @@
 //! The figures of docs/results.md: ratios on the same work in one run, sizes, peak memory.
 
+use compiler::GemmShape;
 use spec::config::RawConfig;
 use spec::{Config, Counter};
 use std::time::Instant;
@@ -22,6 +23,7 @@ fn gemm(config: &Config, [m, k, n]: [usize; 3]) -> Result<Problem> {
         stall_percent: 0,
         reset_after: 0,
         config: RawConfig::from(config),
+        network: None,
     };
     Ok(case.problem()?)
 }
@@ -73,10 +75,12 @@ fn main() -> Result<()> {
     if simulated != on_rtl {
         return Err("simulator and RTL differ".into());
     }
-    let layer = &problem.layers[0];
-    let shape = golden::Shape { m: problem.m, k: layer.k, n: layer.n };
-    let (product, _) =
-        least(9, || Ok(golden::matmul_fast::<i32>(config.numerics(), shape, &problem.input, &layer.weights)?))?;
+    let golden::Operation::Convolution { weights, .. } = &problem.network.layers[0].operation else {
+        return Err("a product is one dense layer".into());
+    };
+    let GemmShape { m, k, n } = problem.compiled.layers[0].shape;
+    let shape = golden::Shape { m, k, n };
+    let (product, _) = least(9, || Ok(golden::matmul_fast::<i32>(config.numerics(), shape, &problem.input, weights)?))?;
     let cycles = simulated.counters.map_or(0, |counters| counters.get(Counter::Cycles)) as f64;
     println!("256 cube, default: {cycles} cycles");
     println!(

@@ -1,12 +1,13 @@
 //! A case: a named problem that any engine can run, complete in one small file.
 
 use crate::data::{Data, Random};
-use compiler::{CompileError, Compiled, Layer};
-use golden::{Bounds, Channel, Shape, Stream};
+use crate::network::{self, NetworkCase};
+use compiler::{CompileError, Compiled};
+use golden::{Extent, Form, Layer, LayerError, Network, Operation, Window};
 use serde::{Deserialize, Serialize};
 use sim::{Environment, Stalls};
 use spec::config::{ConfigError, RawConfig};
-use spec::{Config, Rounding};
+use spec::{Config, Numerics};
 use thiserror::Error;
 
 /// Why a case cannot be run.
@@ -21,16 +22,18 @@ pub enum CaseError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(transparent)]
-    Golden(#[from] golden::GoldenError),
+    Layer(#[from] LayerError),
+    #[error("widths = {widths:?} and [network]: a case has one of them")]
+    Both { widths: Vec<usize> },
 }
 
 /// The case as it stands in a file. All data follow from the seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// Rows of activations.
+    /// Rows of activations, or images.
     pub m: usize,
-    /// k of the first layer, then the n of each layer.
+    /// k of the first layer, then the n of each layer; none if there is a `network`.
     pub widths: Vec<usize>,
     pub data: Data,
     pub seed: u64,
@@ -42,43 +45,24 @@ pub struct Case {
     /// Break off after so many cycles and reset, then run to the end; 0 for not at all.
     pub reset_after: u64,
     pub config: RawConfig,
-}
-
-/// One layer's operands.
-#[derive(Clone, Debug)]
-pub struct LayerData {
-    pub name: String,
-    pub k: usize,
-    pub n: usize,
-    pub weights: Vec<i32>,
-    pub channels: Vec<Channel>,
-    pub bounds: Bounds,
+    /// Layers of all kinds instead of a chain of dense ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkCase>,
 }
 
 /// A problem ready to run: configuration, operands, program, and what the environment does.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub config: Config,
+    pub network: Network,
+    /// Images.
+    pub batch: usize,
+    /// Channels-last.
     pub input: Vec<i32>,
-    pub m: usize,
-    pub layers: Vec<LayerData>,
     pub compiled: Compiled,
     pub rounding_seed: u64,
     pub latency: u64,
     pub stalls: Stalls,
-}
-
-impl LayerData {
-    fn borrow(&self) -> Layer<'_> {
-        Layer {
-            name: &self.name,
-            k: self.k,
-            n: self.n,
-            weights: &self.weights,
-            channels: &self.channels,
-            bounds: self.bounds,
-        }
-    }
 }
 
 impl Case {
@@ -106,10 +90,43 @@ impl Case {
         let config = Config::try_from(self.config.clone())?;
         range("stall_percent", self.stall_percent.into(), 0, Stalls::MAX_PERCENT.into())?;
         range("latency", self.latency, 1, 100_000)?;
-        range("number of widths", self.widths.len() as u64, 2, 64)?;
         range("m", self.m as u64, 1, Self::MAX_ROWS as u64)?;
         range("reset_after", self.reset_after, 0, 1_000_000)?;
-        let numerics = config.numerics();
+        let (network, input) = self.operands(config.numerics())?;
+        let stalls = Stalls { seed: self.stall_seed, percent: self.stall_percent };
+        Problem::new(config, network, self.m, input, self.rounding_seed, self.latency, stalls)
+    }
+
+    /// The network and its input, channels-last.
+    pub fn operands(&self, numerics: &Numerics) -> Result<(Network, Vec<i32>), CaseError> {
+        let Some(network) = &self.network else { return self.dense(numerics) };
+        if !self.widths.is_empty() {
+            return Err(CaseError::Both { widths: self.widths.clone() });
+        }
+        let input = network.input;
+        for (property, value, max) in [
+            ("network.layers", network.layers, NetworkCase::MAX_LAYERS),
+            ("network.input[0]", input[0], NetworkCase::MAX_SIZE),
+            ("network.input[1]", input[1], NetworkCase::MAX_SIZE),
+            ("network.input[2]", input[2], NetworkCase::MAX_SIZE),
+            ("m", self.m, NetworkCase::MAX_IMAGES),
+        ] {
+            if !(1..=max).contains(&value) {
+                return Err(CaseError::Range { property, value: value as u64, min: 1, max: max as u64 });
+            }
+        }
+        let mut random = Random::new(self.seed);
+        let elements = self.m * input.iter().product::<usize>();
+        let input = (0..elements).map(|_| self.data.element(&mut random, numerics.activation())).collect();
+        Ok((network::network(&mut random, self.data, numerics, network)?, input))
+    }
+
+    fn dense(&self, numerics: &Numerics) -> Result<(Network, Vec<i32>), CaseError> {
+        let range = |property, value: u64, min, max| match (min..=max).contains(&value) {
+            true => Ok(()),
+            false => Err(CaseError::Range { property, value, min, max }),
+        };
+        range("number of widths", self.widths.len() as u64, 2, 64)?;
         let (last, inner) = (self.widths.len() - 1, numerics.max_k().into());
         for (index, &width) in self.widths.iter().enumerate() {
             // Every width but the last is the k of a layer.
@@ -124,17 +141,16 @@ impl Case {
         let input: Vec<i32> = elements(self.m * self.widths[0], numerics.activation());
         let weights: Vec<Vec<i32>> =
             self.widths.windows(2).map(|pair| elements(pair[0] * pair[1], numerics.weight())).collect();
-        let layers = self.widths.windows(2).zip(weights).enumerate().map(|(index, (pair, weights))| LayerData {
+        let layers = self.widths.windows(2).zip(weights).enumerate().map(|(index, (pair, weights))| Layer {
             name: format!("layer{index}"),
-            k: pair[0],
-            n: pair[1],
-            weights,
-            channels: (0..pair[1]).map(|_| self.data.channel(&mut random, numerics, pair[0])).collect(),
+            inputs: vec![index],
+            operation: Operation::Convolution { window: Window::POINT, groups: 1, weights },
+            pad: 0,
+            channels: vec![(0..pair[1]).map(|_| self.data.channel(&mut random, numerics, pair[0])).collect()],
             bounds: self.data.bounds(&mut random, numerics),
+            table: None,
         });
-        let layers: Vec<LayerData> = layers.collect();
-        let stalls = Stalls { seed: self.stall_seed, percent: self.stall_percent };
-        Problem::new(config.clone(), self.m, input, layers, self.rounding_seed, self.latency, stalls)
+        Ok((Network { input: Extent::vector(self.widths[0]), layers: layers.collect() }, input))
     }
 }
 
@@ -142,17 +158,16 @@ impl Problem {
     /// Compiles; the tiling is the one that the simulator's prediction likes best.
     pub fn new(
         config: Config,
-        m: usize,
+        network: Network,
+        batch: usize,
         input: Vec<i32>,
-        layers: Vec<LayerData>,
         rounding_seed: u64,
         latency: u64,
         stalls: Stalls,
     ) -> Result<Self, CaseError> {
-        let borrowed: Vec<Layer<'_>> = layers.iter().map(LayerData::borrow).collect();
         let cost = |commands: &[spec::Command]| sim::predict(&config, commands, latency).cycles;
-        let compiled = compiler::compile(&config, m, &input, &borrowed, rounding_seed, &cost)?;
-        Ok(Self { config, input, m, layers, compiled, rounding_seed, latency, stalls })
+        let compiled = compiler::compile(&config, &network, batch, &input, rounding_seed, &cost)?;
+        Ok(Self { config, network, batch, input, compiled, rounding_seed, latency, stalls })
     }
 
     /// The machine's surroundings at the start of a run.
@@ -161,29 +176,16 @@ impl Problem {
         Environment::new(&self.config, program.commands.clone(), program.memory.clone(), self.latency, self.stalls)
     }
 
-    /// The random bits of a layer's outputs, if rounding is stochastic.
-    fn stream(&self, layer: usize) -> Option<Stream> {
-        match self.config.numerics().rounding() {
-            Rounding::Fixed(_) => None,
-            Rounding::Stochastic { random_bits } => Some(Stream::new(self.rounding_seed, layer as u32, random_bits)),
-        }
-    }
-
     /// The memory after a run by golden's naive definition (from 2^22 MACs on by its fast form, which tests prove equal): every
     /// byte, not only the outputs.
     pub fn golden_memory(&self) -> Result<Vec<u8>, CaseError> {
         let mut memory = self.compiled.program.memory.clone();
-        let mut activations = self.input.clone();
-        for (index, (layer, plan)) in self.layers.iter().zip(&self.compiled.layers).enumerate() {
-            let shape = Shape { m: self.m, k: layer.k, n: layer.n };
-            let numerics = self.config.numerics();
-            let small = shape.macs() < 1 << 22;
-            let run = if small { golden::layer } else { golden::layer_fast };
-            let stream = self.stream(index);
-            let (weights, channels) = (&layer.weights, &layer.channels);
-            activations = run(numerics, shape, &activations, weights, channels, &layer.bounds, stream.as_ref())?;
-            plan.output.write(&mut memory, &activations);
-        }
+        let numerics = self.config.numerics();
+        let macs: u64 = self.network.macs(&self.network.extents(numerics)?).iter().sum();
+        let form = if macs * (self.batch as u64) < 1 << 22 { Form::Naive } else { Form::Fast };
+        self.network.run(numerics, self.batch, &self.input, self.rounding_seed, form, |index, outputs| {
+            self.compiled.layers[index].output.write(&mut memory, outputs);
+        })?;
         Ok(memory)
     }
 }

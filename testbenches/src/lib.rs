@@ -7,12 +7,14 @@ pub mod engine;
 pub mod export;
 pub mod kernel;
 pub mod lane;
+pub mod network;
 pub mod random;
 pub mod rtl;
 pub mod verify;
 pub mod verilator;
 
-pub use case::{Case, CaseError, LayerData, Problem};
+pub use case::{Case, CaseError, Problem};
 pub use compare::{compare, Comparison, Difference};
 pub use data::Data;
 pub use engine::{Engine, EngineError, Outcome};
+pub use network::NetworkCase;

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::data::{Data, Random};
+use crate::network::NetworkCase;
 use spec::config::{AccumulatorBits, Auto, RawConfig, RawGeometry, RawNumerics, RawRounding};
 use spec::{Config, MachineScheme, Round};
 
@@ -102,7 +103,30 @@ pub fn problem(random: &mut Random, config: &RawConfig) -> Case {
         stall_percent: random.pick(&[0, 0, 10, 30, 60]),
         reset_after: if random.below(3) == 0 { random.between(1, 400) as u64 } else { 0 },
         config: config.clone(),
+        network: None,
     }
+}
+
+/// A random configuration for networks: widths 2..=8, outputs are activations, and half have a table.
+pub fn network_config(random: &mut Random) -> RawConfig {
+    let mut raw = config(random);
+    let numerics = &mut raw.numerics;
+    let mut bits = || random.between(2, 8) as u32;
+    (numerics.activation_bits, numerics.weight_bits) = (bits(), bits());
+    (numerics.output_bits, numerics.output_signed) = (numerics.activation_bits, numerics.activation_signed);
+    numerics.activation_table = random.below(2) == 1;
+    // Wide enough for the sums of most windows.
+    numerics.max_k = random.between(128, 2048) as u32;
+    raw
+}
+
+/// A random network for a configuration: up to 9 rows and columns, 6 channels, 6 layers and 3 images.
+pub fn network_problem(random: &mut Random, config: &RawConfig) -> Case {
+    let size = |random: &mut Random, max| random.between(1, max) as usize;
+    let input = [size(random, 9), size(random, 9), size(random, 6)];
+    let network = NetworkCase { input, layers: size(random, 6) };
+    let m = size(random, 3);
+    Case { m, widths: Vec::new(), network: Some(network), ..problem(random, config) }
 }
 
 /// A random configuration with a random problem.

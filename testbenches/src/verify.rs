@@ -208,8 +208,34 @@ fn choose(mut case: Case, stalls: Option<StallChoice>) -> Case {
 /// Random problems per random configuration.
 const CASES_PER_CONFIG: usize = 2;
 
+/// What random configurations run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Chains of dense layers.
+    Products,
+    /// Networks of layers of all kinds.
+    Networks,
+}
+
+impl Work {
+    fn config(self, random: &mut Random) -> RawConfig {
+        match self {
+            Self::Products => random::config(random),
+            Self::Networks => random::network_config(random),
+        }
+    }
+
+    fn problem(self, random: &mut Random, config: &RawConfig) -> Case {
+        match self {
+            Self::Products => random::problem(random, config),
+            Self::Networks => random::network_problem(random, config),
+        }
+    }
+}
+
 /// `n_configs` random configurations, each with its RTL built and run on two random problems, on `threads` threads.
 pub fn verify_random(
+    work: Work,
     n_configs: usize,
     seed: u64,
     stalls: Option<StallChoice>,
@@ -229,7 +255,7 @@ pub fn verify_random(
                     return;
                 }
                 // Each configuration has a stream of its own, so that the number of threads changes nothing.
-                let result = verify_one(Random::new(seed ^ (index as u64) << 32), stalls, options);
+                let result = verify_one(work, Random::new(seed ^ (index as u64) << 32), stalls, options);
                 let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 match (&mut *total, result) {
                     (Ok(total), Ok(summary)) => total.join(summary),
@@ -246,10 +272,15 @@ pub fn verify_random(
     total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn verify_one(mut random: Random, stalls: Option<StallChoice>, options: &Options) -> Result<Summary, EngineError> {
-    let raw = random::config(&mut random);
+fn verify_one(
+    work: Work,
+    mut random: Random,
+    stalls: Option<StallChoice>,
+    options: &Options,
+) -> Result<Summary, EngineError> {
+    let raw = work.config(&mut random);
     let mut summary = Summary { configs: 1, ..Summary::default() };
-    let case = choose(random::problem(&mut random, &raw), stalls);
+    let case = choose(work.problem(&mut random, &raw), stalls);
     let config = match Config::try_from(raw.clone()) {
         Ok(config) => config,
         Err(error) => {
@@ -258,7 +289,7 @@ fn verify_one(mut random: Random, stalls: Option<StallChoice>, options: &Options
         }
     };
     let rtl = Rtl::build(&config, options)?;
-    let others = (1..CASES_PER_CONFIG).map(|_| choose(random::problem(&mut random, &raw), stalls));
+    let others = (1..CASES_PER_CONFIG).map(|_| choose(work.problem(&mut random, &raw), stalls));
     for case in std::iter::once(case).chain(others) {
         summary.add(&case, run_case(&case, Engines { rtl: Some(&rtl), kernel: false }));
     }

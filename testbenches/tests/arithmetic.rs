@@ -33,7 +33,7 @@ fn unclamped(case: Case) -> Case {
     let is_full = |case: &Case| {
         let problem = problem(case);
         let full = golden::Bounds::full(problem.config.numerics());
-        problem.layers.iter().all(|layer| layer.bounds == full)
+        problem.network.layers.iter().all(|layer| layer.bounds == full)
     };
     cases.into_iter().find(is_full).expect("a third of all layers are")
 }

@@ -25,6 +25,7 @@ fn gemm(config: &Config, [m, k, n]: [usize; 3], latency: u64) -> Problem {
         stall_percent: 0,
         reset_after: 0,
         config: RawConfig::from(config),
+        network: None,
     };
     case.problem().unwrap_or_else(|e| panic!("{e}"))
 }

@@ -2,9 +2,10 @@
 
 use super::error::OnnxError;
 use super::name_of;
-use super::network::{FloatLayer, FloatNetwork};
 use super::proto::{Node, Tensor};
 use super::tensor::{floats, integers};
+use crate::float::{DataLayout, FloatLayer, FloatNetwork, FloatOperation};
+use golden::{Extent, Window};
 use std::collections::HashMap;
 
 /// The layers so far and the shape of the value that the path has reached.
@@ -33,7 +34,8 @@ impl<'a> Walk<'a> {
         if self.layers.is_empty() {
             return Err(OnnxError::NoLayers);
         }
-        Ok(FloatNetwork { input_len: self.input_len, layers: self.layers })
+        let input = Extent::vector(self.input_len);
+        Ok(FloatNetwork { input, layout: DataLayout::ChannelsLast, layers: self.layers })
     }
 
     /// Takes the path through `node`, which it enters by `value`. Only operators that were found supported get here.
@@ -43,7 +45,7 @@ impl<'a> Walk<'a> {
             "MatMul" => self.linear(node, value),
             "Add" => self.add(node, value),
             "Relu" => {
-                self.last_layer(node)?.relu = true;
+                self.last_layer(node)?.clamp[0] = 0.0;
                 Ok(())
             }
             "Flatten" => self.flatten(node),
@@ -74,20 +76,19 @@ impl<'a> Walk<'a> {
         let alpha = attribute(node, "alpha").map_or(1.0, |a| a.f);
         let at = |t: usize, j: usize| if transposed { j * k + t } else { t * n + j };
         let weight = |i: usize| alpha * weights.values[at(i / n, i % n)];
-        let mut layer = FloatLayer {
-            name: name_of(node),
-            k,
-            n,
-            weights: (0..k * n).map(weight).collect(),
-            bias: vec![0.0; n],
-            relu: false,
-        };
+        let weights = (0..k * n).map(weight).collect();
+        let mut bias = vec![0.0; n];
         // A missing last operand may also be written as an empty name.
         if node.op_type == "Gemm" && node.input.get(2).is_some_and(|name| !name.is_empty()) {
             let beta = attribute(node, "beta").map_or(1.0, |a| a.f);
-            add_bias(node, &mut layer.bias, &self.constant(node, 2, "third operand")?, beta)?;
+            add_bias(node, &mut bias, &self.constant(node, 2, "third operand")?, beta)?;
         }
-        self.layers.push(layer);
+        self.layers.push(FloatLayer {
+            name: name_of(node),
+            inputs: vec![self.layers.len()],
+            operation: FloatOperation::Convolution { window: Window::POINT, groups: 1, weights, bias },
+            clamp: [f32::NEG_INFINITY, f32::INFINITY],
+        });
         self.shape = vec![n];
         Ok(())
     }
@@ -95,11 +96,14 @@ impl<'a> Walk<'a> {
     fn add(&mut self, node: &Node, value: &str) -> Result<(), OnnxError> {
         let other = usize::from(node.input.first().map(String::as_str) == Some(value));
         let bias = self.constant(node, other, "other operand")?;
-        let layer = self.last_layer(node)?;
-        if layer.relu {
-            return Err(operand(node, "input", "the output of a Gemm or MatMul, before its Relu"));
+        match self.last_layer(node)? {
+            FloatLayer { operation: FloatOperation::Convolution { bias: of_layer, .. }, clamp, .. }
+                if clamp[0] == f32::NEG_INFINITY =>
+            {
+                add_bias(node, of_layer, &bias, 1.0)
+            }
+            _ => Err(operand(node, "input", "the output of a Gemm or MatMul, before its Relu")),
         }
-        add_bias(node, &mut layer.bias, &bias, 1.0)
     }
 
     fn flatten(&mut self, node: &Node) -> Result<(), OnnxError> {

@@ -2,7 +2,7 @@
 
 use super::parameters::FixedPointError;
 use calibrate::CalibrateError;
-use golden::GoldenError;
+use golden::{GoldenError, LayerError};
 use spec::Format;
 use thiserror::Error;
 
@@ -16,10 +16,40 @@ pub enum QuantizeError {
          as each layer's output is the next one's activations"
     )]
     FormatsDiffer { layers: usize, output: Format, activation: Format },
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error("a network has at least one layer")]
+    Empty,
     #[error(
-        "layer {layer} is {k} x {n}, but its input has {input_len} elements, or its weights or bias another length"
+        "layer {layer}: a {operation} keeps its input's integers, so numerics.output = {output} and numerics.activation = {activation} \
+         must be equal"
     )]
-    LayerShape { layer: String, k: usize, n: usize, input_len: usize },
+    KeepsIntegers { layer: String, operation: &'static str, output: Format, activation: Format },
+    #[error("layer {layer}: a function needs a table, and numerics.activation_table = false")]
+    NoTable { layer: String },
+    #[error(
+        "layer {layer}: numerics.scheme = pow2 divides by powers of two only, and the average is over {positions} positions"
+    )]
+    AveragePositions { layer: String, positions: usize },
+    #[error(
+        "layer {layer}: the scales of its inputs are too far apart for numerics.scheme = pow2: a factor would be 2^{power}, and weights \
+         are at most {max}"
+    )]
+    AddFactor { layer: String, power: i64, max: i64 },
+    #[error("{what} needs a chain of dense layers, each with a ReLU or nothing after it: layer {layer} ({operation}) is none")]
+    NotDense { what: &'static str, layer: String, operation: &'static str },
+    #[error("recipe: layers {unknown:?} are not in the network: its layers are {layers:?}")]
+    UnknownLayers { unknown: Vec<String>, layers: Vec<String> },
+    #[error("recipe: layers.{layer:?}.weights: its operation is {operation}, which has no weights")]
+    NoWeights { layer: String, operation: &'static str },
+    #[error("recipe: layers.{layer:?}.activations: a max pool keeps the scale of its input")]
+    KeepsScale { layer: String },
+    #[error("recipe: layers.{layer:?}.weights.bits = {bits} must be in 2..={machine}, numerics.weight_bits")]
+    LayerBits { layer: String, bits: u32, machine: u32 },
+    #[error(
+        "recipe: weights.method = probabilistic learns all layers together: it must be the method of all or of none"
+    )]
+    PartlyLearned,
     #[error("layer {layer} sums {k} terms, numerics.max_k is {max_k}")]
     TooManyTerms { layer: String, k: usize, max_k: u32 },
     #[error("the calibration data has {given} values: it must have one or more rows of {input_len}")]
@@ -60,6 +90,4 @@ pub enum QuantizeError {
     Quantizer(#[from] GoldenError),
     #[error("the input has {given} values: it must have one or more rows of {input_len}")]
     InputLength { given: usize, input_len: usize },
-    #[error("layer {layer}: {source}")]
-    Golden { layer: String, source: GoldenError },
 }

@@ -1,35 +1,34 @@
 //! What quantization does to gradients: they are computed in floats, quantized by the recipe, and measured.
 
 use super::error::QuantizeError;
-use super::fit::{linear, rounding_of, weight_format};
+use super::fit::weight_format;
 use super::recipe::GradientRecipe;
 use super::report::{bytes, errors, Component, TensorReport};
-use crate::onnx::FloatNetwork;
 use calibrate::{Grid, Linear, Symmetry};
 use golden::{Granularity, InfinityPolicy, NanPolicy, Order, Quantizer, QuantizerParts, Scale};
 
 /// Tensor numbers of streams that round gradients.
 const GRADIENT_STREAMS: u32 = 1 << 30;
 
-/// The gradients of the mean cross-entropy by each layer's weights and outputs.
+/// The gradients of the mean cross-entropy by each layer's weights and outputs, for inputs as the first layer takes them.
 pub(super) fn report(
-    network: &FloatNetwork,
+    layers: &[Linear],
+    names: &[&str],
     inputs: &[f32],
     labels: &[i64],
     recipe: GradientRecipe,
     seed: u64,
 ) -> Result<Vec<TensorReport>, QuantizeError> {
-    let classes = network.output_len();
+    let classes = layers.last().map_or(0, |layer| layer.n);
     let labels = labels.iter().map(|&label| usize::try_from(label).ok().filter(|&label| label < classes));
     let labels = labels.collect::<Option<Vec<usize>>>().ok_or(QuantizeError::Labels { classes })?;
-    let layers: Vec<Linear> = network.layers.iter().map(linear).collect();
-    let gradients = calibrate::gradients(&layers, inputs, &labels)
+    let gradients = calibrate::gradients(layers, inputs, &labels)
         .map_err(|source| QuantizeError::Calibrate { tensor: "gradients of all layers".to_owned(), source })?;
     let mut reports = Vec::new();
-    for (layer, gradient) in network.layers.iter().zip(&gradients.layers) {
+    for (name, gradient) in names.iter().zip(&gradients.layers) {
         for (tensor, values) in [("by weights", &gradient.weights), ("by outputs", &gradient.outputs)] {
             let number = GRADIENT_STREAMS + reports.len() as u32;
-            reports.push(tensor_report(&layer.name, tensor, values, recipe, seed, number)?);
+            reports.push(tensor_report(name, tensor, values, recipe, seed, number)?);
         }
     }
     Ok(reports)
@@ -51,7 +50,7 @@ fn tensor_report(
         scales: vec![Scale::f32(choice.scale)?],
         zero_points: vec![0],
         granularity: Granularity::Tensor,
-        rounding: rounding_of(recipe.rounding, seed, number),
+        rounding: recipe.rounding.golden(seed, number),
         order: Order::DivideThenAdd,
         nan: NanPolicy::Refuse,
         infinity: InfinityPolicy::Refuse,

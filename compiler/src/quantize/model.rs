@@ -2,28 +2,29 @@
 //!
 //! | array | shape | elements |
 //! |---|---|---|
-//! | `systole` | bytes | a JSON text: format version, numerics, and of each layer name, sizes, bounds and scales |
-//! | `weights_I` | k, n | int16 |
-//! | `weight_scales_I` | n | float32 |
-//! | `bias_I` | n | int64, the input's zero point folded in |
-//! | `multiplier_I`, `shift_I` | n | uint32, uint8 |
-//! | `zero_point_I` | n | int32 |
+//! | `systole` | bytes | a JSON text: format version, numerics, input, scales of the tensors, and of each layer all that is no array |
+//! | `weights_I` | k, n | int16 (int32 for unsigned weights of 16 bits); convolutions only |
+//! | `weight_scales_I` | n | float32; convolutions only |
+//! | `bias_I` | terms, n | int64, the input's zero point folded in |
+//! | `multiplier_I`, `shift_I` | terms, n | uint32, uint8 |
+//! | `zero_point_I` | terms, n | int32 |
+//! | `table_I` | 2^output_bits | int32; layers with a table only |
 //!
-//! I is the layer's number from 0.
+//! I is the layer's number from 0. An add has a term an input, other layers have one.
 
-use super::network::{QuantizedLayer, QuantizedNetwork};
-use super::parameters::ActivationQuantization;
-use super::recipe::ElementRounding;
+mod describe;
+
 use crate::npz::{Npz, NpzBuilder, NpzError};
-use golden::{Bounds, Channel, GoldenError, Shape};
-use serde::{Deserialize, Serialize};
-use spec::config::{ConfigError, RawNumerics};
+use crate::quantized::{QuantizedNetwork, QuantizedParts};
+use describe::{Description, LayerDescription, OperationDescription};
+use golden::{Bounds, Channel, Extent, Layer, LayerError, Network, Operation};
+use spec::config::ConfigError;
 use spec::Numerics;
 use std::io;
 use thiserror::Error;
 
 /// The version that is written; no other is read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a model file could not be read.
 #[derive(Debug, Error)]
@@ -32,77 +33,51 @@ pub enum ModelError {
     Npz(#[from] NpzError),
     #[error("the model's description does not parse: {0}")]
     Parse(serde_json::Error),
-    #[error("the model has the format version {given}: this version of Systole reads {VERSION}")]
+    #[error(
+        "the model has the format version {given}: this version of Systole reads {VERSION}; quantize the network again"
+    )]
     Version { given: String },
     #[error("the model's numerics: {0}")]
     Numerics(#[from] ConfigError),
-    #[error("layer {layer}: {source}")]
-    Layer { layer: String, source: GoldenError },
-    #[error("layer {layer}: {what} = {value} must be {rule}")]
-    Value { layer: String, what: &'static str, value: String, rule: String },
-    #[error("layer {layer} takes k = {k} inputs, the layer before it gives {n}")]
-    Chain { layer: String, k: usize, n: usize },
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    #[error("{place}: {what} = {value} must be {rule}")]
+    Value { place: String, what: &'static str, value: String, rule: String },
     #[error("the model has no layers")]
     Empty,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Description {
-    version: u32,
-    numerics: RawNumerics,
-    input_rounding: ElementRounding,
-    layers: Vec<LayerDescription>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayerDescription {
-    name: String,
-    k: usize,
-    n: usize,
-    low: i64,
-    high: i64,
-    input: ActivationQuantization,
-    output: ActivationQuantization,
 }
 
 impl QuantizedNetwork {
     /// The bytes of the network's file.
     pub fn to_npz(&self) -> io::Result<Vec<u8>> {
-        let describe = |layer: &QuantizedLayer| LayerDescription {
-            name: layer.name.clone(),
-            k: layer.k,
-            n: layer.n,
-            low: layer.bounds.low,
-            high: layer.bounds.high,
-            input: layer.input,
-            output: layer.output,
-        };
-        let layers = self.layers().iter().map(describe).collect();
-        let description = Description {
-            version: VERSION,
-            numerics: self.numerics().into(),
-            input_rounding: self.input_rounding(),
-            layers,
-        };
         let mut npz = NpzBuilder::new();
-        npz.text("systole", &serde_json::to_string(&description)?)?;
-        for (index, layer) in self.layers().iter().enumerate() {
+        npz.text("systole", &serde_json::to_string(&Description::of(self, VERSION))?)?;
+        for (index, layer) in self.network().layers.iter().enumerate() {
             let name = |array: &str| format!("{array}_{index}");
-            // At most 16 bits, signed.
-            let weights: Vec<i16> = layer.weights.iter().map(|&weight| weight as i16).collect();
-            npz.array(&name("weights"), &[layer.k, layer.n], &weights)?;
-            npz.array(&name("weight_scales"), &[layer.n], &layer.weight_scales)?;
-            let channels = &layer.channels;
-            let column = |of: fn(&Channel) -> i64| channels.iter().map(of).collect::<Vec<i64>>();
-            npz.array(&name("bias"), &[layer.n], &column(|channel| channel.bias))?;
+            let n = layer.channels[0].len();
+            if let Operation::Convolution { weights, .. } = &layer.operation {
+                let shape = [weights.len() / n, n];
+                match weights.iter().map(|&weight| i16::try_from(weight)).collect::<Result<Vec<i16>, _>>() {
+                    Ok(weights) => npz.array(&name("weights"), &shape, &weights)?,
+                    Err(_) => npz.array(&name("weights"), &shape, weights)?,
+                }
+                let scales = &self.parts().weight_scales[index];
+                npz.array(&name("weight_scales"), &[scales.len()], scales)?;
+            }
+            let shape = [layer.channels.len(), n];
+            let channels: Vec<&Channel> = layer.channels.iter().flatten().collect();
+            let biases: Vec<i64> = channels.iter().map(|channel| channel.bias).collect();
+            npz.array(&name("bias"), &shape, &biases)?;
             let multipliers: Vec<u32> = channels.iter().map(|channel| channel.multiplier).collect();
-            npz.array(&name("multiplier"), &[layer.n], &multipliers)?;
+            npz.array(&name("multiplier"), &shape, &multipliers)?;
+            // Shifts have at most 6 bits, zero points 17.
             let shifts: Vec<u8> = channels.iter().map(|channel| channel.shift as u8).collect();
-            npz.array(&name("shift"), &[layer.n], &shifts)?;
+            npz.array(&name("shift"), &shape, &shifts)?;
             let zero_points: Vec<i32> = channels.iter().map(|channel| channel.zero_point as i32).collect();
-            npz.array(&name("zero_point"), &[layer.n], &zero_points)?;
+            npz.array(&name("zero_point"), &shape, &zero_points)?;
+            if let Some(table) = &layer.table {
+                npz.array(&name("table"), &[table.len()], table)?;
+            }
         }
         npz.finish()
     }
@@ -117,79 +92,108 @@ impl QuantizedNetwork {
             return Err(ModelError::Version { given: version["version"].to_string() });
         }
         let description: Description = serde_json::from_str(&text).map_err(ModelError::Parse)?;
+        description.check()?;
         let numerics = Numerics::try_from(description.numerics)?;
-        if description.layers.is_empty() {
-            return Err(ModelError::Empty);
-        }
-        let mut layers: Vec<QuantizedLayer> = Vec::new();
-        for (index, description) in description.layers.into_iter().enumerate() {
-            let layer = read_layer(&mut npz, index, description, &numerics)?;
-            if let Some(before) = layers.last() {
-                if before.n != layer.k {
-                    return Err(ModelError::Chain { layer: layer.name, k: layer.k, n: before.n });
-                }
-                if before.output != layer.input {
-                    let rule = format!("{:?}, the output of the layer before it", before.output);
-                    let value = format!("{:?}", layer.input);
-                    return Err(ModelError::Value { layer: layer.name, what: "input", value, rule });
-                }
+        let mut network = Network { input: description.input.into(), layers: Vec::new() };
+        let mut weight_scales = Vec::new();
+        let mut extents = vec![network.input];
+        for (index, described) in description.layers.into_iter().enumerate() {
+            let (layer, scales) = read_layer(&mut npz, index, described, &extents, &numerics)?;
+            // Each layer before the next: sizes of arrays follow from extents that fit the machine.
+            let inputs: Vec<Extent> = layer.inputs.iter().filter_map(|&input| extents.get(input).copied()).collect();
+            let extent = layer.check(&numerics, &inputs);
+            let extent = extent.map_err(|source| LayerError { layer: layer.name.clone(), source })?;
+            describe::check_extent(&layer.name, extent)?;
+            extents.push(extent);
+            let output = description.tensors[index + 1];
+            let moves = matches!(layer.operation, Operation::MaxPool { .. }) || layer.table.is_some();
+            if let Some(channel) = layer.channels[0].iter().find(|c| !moves && c.zero_point != output.zero_point) {
+                let place = format!("layer {}", layer.name);
+                let rule = format!("{}, the output's", output.zero_point);
+                let value = channel.zero_point.to_string();
+                return Err(ModelError::Value { place, what: "zero_point of a channel", value, rule });
             }
-            layers.push(layer);
+            network.layers.push(layer);
+            weight_scales.push(scales);
         }
-        Ok(Self::new(numerics, layers, description.input_rounding))
+        for (index, tensor) in description.tensors.iter().enumerate() {
+            let format = if index == 0 { numerics.activation() } else { numerics.output() };
+            describe::check_tensor(index, tensor, format)?;
+        }
+        let parts = QuantizedParts {
+            tensors: description.tensors,
+            weight_scales,
+            input_rounding: description.input_rounding,
+            layout: description.layout,
+        };
+        Ok(Self::new(numerics, network, parts)?)
     }
 }
 
+/// The layer, and the scales of its weights.
 fn read_layer(
     npz: &mut Npz,
     index: usize,
-    description: LayerDescription,
+    described: LayerDescription,
+    extents: &[Extent],
     numerics: &Numerics,
-) -> Result<QuantizedLayer, ModelError> {
-    let LayerDescription { name, k, n, low, high, input, output } = description;
-    let value =
-        |what, value: String, rule: &str| ModelError::Value { layer: name.clone(), what, value, rule: rule.to_owned() };
+) -> Result<(Layer, Vec<f32>), ModelError> {
+    let LayerDescription { name, inputs, operation, n, pad, low, high, table } = described;
+    let value = |what, value: String, rule: &str| ModelError::Value {
+        place: format!("layer {name}"),
+        what,
+        value,
+        rule: rule.to_owned(),
+    };
     let array = |array: &str| format!("{array}_{index}");
-    let integers = |npz: &mut Npz, name: &str, shape: &[usize]| npz.integers(&array(name), shape);
-    let weights = integers(npz, "weights", &[k, n])?;
     let narrow =
-        |weight: i64| i32::try_from(weight).map_err(|_| value("weight", weight.to_string(), "a number of 32 bits"));
-    let weights = weights.into_iter().map(narrow).collect::<Result<Vec<i32>, _>>()?;
-    let weight_scales = npz.floats(&array("weight_scales"), &[n])?;
-    let [bias, multiplier, shift, zero_point] =
-        ["bias", "multiplier", "shift", "zero_point"].map(|name| integers(npz, name, &[n]));
-    let (bias, multiplier, shift, zero_point) = (bias?, multiplier?, shift?, zero_point?);
-    let mut channels = Vec::with_capacity(n);
-    for j in 0..n {
+        |what, given: i64| i32::try_from(given).map_err(|_| value(what, given.to_string(), "a number of 32 bits"));
+    let numbers = |npz: &mut Npz, what: &'static str, shape: &[usize]| {
+        let values = npz.integers(&array(what), shape)?;
+        values.into_iter().map(|value| narrow(what, value)).collect::<Result<Vec<i32>, ModelError>>()
+    };
+    let input = inputs.first().and_then(|&input| extents.get(input));
+    let Some(input) = input.filter(|_| inputs.iter().all(|&input| input <= index)) else {
+        return Err(value("inputs", format!("{inputs:?}"), &format!("one or more of the tensors 0..={index}")));
+    };
+    let (mut scales, mut n_terms) = (Vec::new(), 1);
+    let operation = match operation {
+        OperationDescription::Convolution { window, groups } => {
+            if groups == 0 || !input.channels.is_multiple_of(groups) {
+                let rule = format!("a divisor of the input's {} channels", input.channels);
+                return Err(value("groups", groups.to_string(), &rule));
+            }
+            let window = golden::Window::from(window);
+            let k = window.positions() * (input.channels / groups);
+            let weights = numbers(npz, "weights", &[k, n])?;
+            scales = npz.floats(&array("weight_scales"), &[n])?;
+            if let Some(scale) = scales.iter().find(|scale| !describe::is_scale(**scale)) {
+                return Err(value("weight scale", format!("{scale:e}"), describe::SCALE_RULE));
+            }
+            Operation::Convolution { window, groups, weights }
+        }
+        OperationDescription::SumPool { window } => Operation::SumPool { window: window.into() },
+        OperationDescription::MaxPool { window } => Operation::MaxPool { window: window.into() },
+        OperationDescription::Add { factors } => {
+            n_terms = factors.len();
+            Operation::Add { factors }
+        }
+    };
+    let integers = |npz: &mut Npz, what: &str| npz.integers(&array(what), &[n_terms, n]);
+    let (bias, multiplier) = (integers(npz, "bias")?, integers(npz, "multiplier")?);
+    let (shift, zero_point) = (integers(npz, "shift")?, integers(npz, "zero_point")?);
+    let mut channels = Vec::with_capacity(bias.len());
+    for at in 0..bias.len() {
         let unsigned = |what, given: i64| {
             u32::try_from(given).map_err(|_| value(what, given.to_string(), "a number of 32 bits, not negative"))
         };
-        let (multiplier, shift) = (unsigned("multiplier", multiplier[j])?, unsigned("shift", shift[j])?);
-        if zero_point[j] != output.zero_point {
-            let rule = format!("{}, the output's", output.zero_point);
-            return Err(value("zero_point of a channel", zero_point[j].to_string(), &rule));
-        }
-        channels.push(Channel { bias: bias[j], multiplier, shift, zero_point: zero_point[j] });
+        let (multiplier, shift) = (unsigned("multiplier", multiplier[at])?, unsigned("shift", shift[at])?);
+        channels.push(Channel { bias: bias[at], multiplier, shift, zero_point: zero_point[at] });
     }
-    for scale in weight_scales.iter().chain([&input.scale, &output.scale]) {
-        if !(scale.is_normal() && *scale > 0.0) {
-            return Err(value("scale", format!("{scale:e}"), "positive, finite and normal"));
-        }
-    }
-    for (zero_point, format) in [(input.zero_point, numerics.activation()), (output.zero_point, numerics.output())] {
-        if !format.contains(zero_point) {
-            let rule = format!("in {}..={}", format.min(), format.max());
-            return Err(value("zero_point", zero_point.to_string(), &rule));
-        }
-    }
-    let at = |source| ModelError::Layer { layer: name.clone(), source };
-    let bounds = Bounds { low, high };
-    bounds.check(numerics).map_err(at)?;
-    // The input's values are checked when there are some; one row of zero points stands for them.
-    let row = vec![input.zero_point as i32; k];
-    Shape { m: 1, k, n }.check(numerics, &row, &weights).map_err(at)?;
-    for (channel, parameters) in channels.iter().enumerate() {
-        parameters.check(numerics).map_err(|source| at(GoldenError::Channel { channel, source: Box::new(source) }))?;
-    }
-    Ok(QuantizedLayer { name, k, n, weights, weight_scales, channels, bounds, input, output })
+    let table = match table {
+        true => Some(numbers(npz, "table", &[1 << numerics.output().bits()])?),
+        false => None,
+    };
+    let channels = channels.chunks_exact(n).map(<[Channel]>::to_vec).collect();
+    Ok((Layer { name, inputs, operation, pad, channels, bounds: Bounds { low, high }, table }, scales))
 }

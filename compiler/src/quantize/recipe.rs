@@ -20,14 +20,25 @@
 //! bits = 8
 //! method = "min-max"
 //! rounding = "stochastic=16"
+//!
+//! [layers."conv1"]              # of one layer: any of these keys, the others are as above
+//! weights = { bits = 8, method = "min-max", granularity = "per-tensor", rounding = "adaround", bias_correction = false }
+//! activations = { method = "kl", symmetry = "symmetric" }
 //! ```
+//!
+//! The greatest `bits` of weights are the machine's. A layer's activations are its outputs.
+
+mod layers;
+mod texts;
+
+pub use layers::{ActivationOverride, LayerOverride, LayerRecipe, WeightOverride};
 
 use calibrate::{Method, Symmetry};
 use golden::mx::MxExponent;
+use golden::{QuantizerRounding, Stream};
 use serde::{Deserialize, Serialize};
 use spec::Round;
-use std::fmt;
-use std::str::FromStr;
+use std::collections::BTreeMap;
 
 /// What shares a weight scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,13 +149,16 @@ pub struct GradientRecipe {
 }
 
 /// See the module.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     pub weights: WeightRecipe,
     pub activations: ActivationRecipe,
     #[serde(default)]
     pub gradients: Option<GradientRecipe>,
+    /// What is other for single layers, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layers: BTreeMap<String, LayerOverride>,
 }
 
 impl Recipe {
@@ -166,11 +180,34 @@ impl Recipe {
                 rounding,
             },
             gradients: None,
+            layers: BTreeMap::new(),
         }
     }
 
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
+    }
+
+    /// What holds for the layer of that name.
+    pub fn of(&self, layer: &str) -> LayerRecipe {
+        let base = LayerRecipe { weights: self.weights, activations: self.activations };
+        self.layers.get(layer).map_or(base, |layer| layer.over(base))
+    }
+
+    /// Bits of weights that the machine needs: the most that any layer has.
+    pub fn machine_weight_bits(&self) -> u32 {
+        let layers = self.layers.keys().map(|layer| self.of(layer).weights.machine_bits());
+        layers.fold(self.weights.machine_bits(), u32::max)
+    }
+}
+
+impl ElementRounding {
+    /// Golden's rounding of the tensor with that number.
+    pub(crate) fn golden(self, seed: u64, tensor: u32) -> QuantizerRounding {
+        match self {
+            Self::Fixed(round) => QuantizerRounding::Fixed(round),
+            Self::Stochastic { random_bits } => QuantizerRounding::Stochastic(Stream::new(seed, tensor, random_bits)),
+        }
     }
 }
 
@@ -183,146 +220,3 @@ impl WeightRecipe {
         }
     }
 }
-
-const METHODS: &str = "min-max, percentile=P, kl, mse, aciq";
-const CODEBOOKS: &str =
-    "k-means=LEVELS, powers-of-two, additive-powers-of-two, ternary, binary, mxint8=EXPONENT_RULE, probabilistic";
-
-fn number<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{name} = {text:?} must be a number"))
-}
-
-impl FromStr for RangeMethod {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self(match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
-            ("min-max", None) => Method::MinMax,
-            ("percentile", Some(value)) => Method::Percentile(number("percentile", value)?),
-            ("kl", None) => Method::Kl,
-            ("mse", None) => Method::Mse,
-            ("aciq", None) => Method::Aciq,
-            _ => return Err(format!("{text:?} is no method: it must be one of {METHODS}")),
-        }))
-    }
-}
-
-impl FromStr for WeightMethod {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(match text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value))) {
-            ("k-means", Some(value)) => match number("k-means", value)? {
-                levels @ 2.. => Self::KMeans { levels },
-                other => return Err(format!("k-means = {other} must be at least 2 levels")),
-            },
-            ("mxint8", Some(value)) => {
-                let rule = MxExponent::ALL.into_iter().find(|rule| rule.name() == value);
-                let names = MxExponent::ALL.map(MxExponent::name).join(", ");
-                let rule = rule.ok_or_else(|| format!("mxint8 = {value:?} must be one of {names}"))?;
-                Self::Mxint8 { rule }
-            }
-            ("powers-of-two", None) => Self::PowersOfTwo,
-            ("additive-powers-of-two", None) => Self::AdditivePowersOfTwo,
-            ("ternary", None) => Self::Ternary,
-            ("binary", None) => Self::Binary,
-            ("probabilistic", None) => Self::Probabilistic,
-            _ => match text.parse::<RangeMethod>() {
-                Ok(RangeMethod(method)) => Self::Uniform(method),
-                Err(_) => return Err(format!("{text:?} is no method: it must be one of {METHODS}, {CODEBOOKS}")),
-            },
-        })
-    }
-}
-
-impl FromStr for ElementRounding {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(value) = text.strip_prefix("stochastic=") {
-            return match number("stochastic", value)? {
-                random_bits @ 1..=32 => Ok(Self::Stochastic { random_bits }),
-                other => Err(format!("stochastic = {other} must be in 1..=32 random bits")),
-            };
-        }
-        Round::named(text).map(Self::Fixed).ok_or_else(|| {
-            let names: Vec<&str> = Round::ALL.iter().map(|round| round.name()).collect();
-            format!("{text:?} is no rounding: it must be one of {}, stochastic=RANDOM_BITS", names.join(", "))
-        })
-    }
-}
-
-impl FromStr for WeightRounding {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "adaround" => Ok(Self::AdaRound),
-            _ => text.parse().map(Self::Element).map_err(|error: String| format!("{error}, adaround")),
-        }
-    }
-}
-
-impl fmt::Display for RangeMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Method::Percentile(value) => write!(f, "percentile={value}"),
-            method => f.write_str(method.name()),
-        }
-    }
-}
-
-impl fmt::Display for WeightMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uniform(method) => RangeMethod(*method).fmt(f),
-            Self::KMeans { levels } => write!(f, "k-means={levels}"),
-            Self::PowersOfTwo => f.write_str("powers-of-two"),
-            Self::AdditivePowersOfTwo => f.write_str("additive-powers-of-two"),
-            Self::Ternary => f.write_str("ternary"),
-            Self::Binary => f.write_str("binary"),
-            Self::Probabilistic => f.write_str("probabilistic"),
-            Self::Mxint8 { rule } => write!(f, "mxint8={}", rule.name()),
-        }
-    }
-}
-
-impl fmt::Display for ElementRounding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(round) => round.fmt(f),
-            Self::Stochastic { random_bits } => write!(f, "stochastic={random_bits}"),
-        }
-    }
-}
-
-impl fmt::Display for WeightRounding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Element(rounding) => rounding.fmt(f),
-            Self::AdaRound => f.write_str("adaround"),
-        }
-    }
-}
-
-macro_rules! as_text {
-    ($($type:ty),*) => {
-        $(
-            impl TryFrom<String> for $type {
-                type Error = String;
-
-                fn try_from(text: String) -> Result<Self, String> {
-                    text.parse()
-                }
-            }
-
-            impl From<$type> for String {
-                fn from(value: $type) -> Self {
-                    value.to_string()
-                }
-            }
-        )*
-    };
-}
-
-as_text!(RangeMethod, WeightMethod, ElementRounding, WeightRounding);

@@ -1,9 +1,8 @@
 //! What quantization does to each tensor, by component.
 
-use super::fit::Fitted;
+use super::fit::{Fitted, Matrix};
 use super::parameters::ActivationQuantization;
-use super::recipe::{Granularity, Recipe, WeightMethod};
-use crate::onnx::FloatLayer;
+use super::recipe::{Granularity, WeightMethod, WeightRecipe};
 use serde::Serialize;
 use spec::Format;
 
@@ -75,30 +74,31 @@ pub(super) fn bytes(elements: usize, bits: u32) -> usize {
     (elements * bits as usize).div_ceil(8)
 }
 
-pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> TensorReport {
-    let errors = errors(&layer.weights, &fitted.real(), |at| {
+/// `machine_bits` are those that weights have in memory, where they may be more than the recipe's.
+pub(super) fn weights(layer: Matrix<'_>, fitted: &Fitted, recipe: &WeightRecipe, machine_bits: u32) -> TensorReport {
+    let errors = errors(layer.weights, &fitted.real(), |at| {
         let scale = f64::from(fitted.scales[at % layer.n]);
         let [below, above] = fitted.gaps.map(|gap| f64::from(gap) / 2.0);
         (scale * (f64::from(fitted.low) - below), scale * (f64::from(fitted.high) + above))
     });
-    let bits = recipe.weights.machine_bits();
-    let per = match (recipe.weights.method, recipe.weights.granularity) {
+    let bits = recipe.machine_bits();
+    let per = match (recipe.method, recipe.granularity) {
         (WeightMethod::KMeans { .. }, _) | (_, Granularity::PerTensor) => "per-tensor",
         (_, Granularity::PerChannel) => "per-channel",
     };
-    let correction = if recipe.weights.bias_correction { ", bias corrected" } else { "" };
-    let rounding = match recipe.weights.method {
-        WeightMethod::Uniform(_) => format!(", {}", recipe.weights.rounding),
+    let correction = if recipe.bias_correction { ", bias corrected" } else { "" };
+    let rounding = match recipe.method {
+        WeightMethod::Uniform(_) => format!(", {}", recipe.rounding),
         WeightMethod::Mxint8 { .. } => ", blocks of 32".to_owned(),
         _ => format!(", {} levels", fitted.levels),
     };
     let fold = |f: fn(f32, f32) -> f32| fitted.scales.iter().copied().reduce(f).unwrap_or(1.0);
     TensorReport {
         component: Component::Weights,
-        layer: layer.name.clone(),
+        layer: layer.name.to_owned(),
         tensor: "weights",
         format: format!("int{bits}"),
-        method: format!("{}, {per}{rounding}{correction}", recipe.weights.method),
+        method: format!("{}, {per}{rounding}{correction}", recipe.method),
         scale: [fold(f32::min), fold(f32::max)],
         zero_point: 0,
         elements: layer.weights.len(),
@@ -106,7 +106,7 @@ pub(super) fn weights(layer: &FloatLayer, fitted: &Fitted, recipe: &Recipe) -> T
         mse: errors.mse,
         clipped_share: errors.clipped_share,
         bytes_float: 4 * layer.weights.len(),
-        bytes_quantized: bytes(layer.weights.len(), bits),
+        bytes_quantized: bytes(layer.weights.len(), machine_bits),
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn activations(
     [values, became]: [&[f32]; 2],
     quantization: ActivationQuantization,
     format: Format,
-    recipe: &Recipe,
+    method: &str,
 ) -> TensorReport {
     let end = |q: i64| f64::from(quantization.scale) * (q - quantization.zero_point) as f64;
     let half = f64::from(quantization.scale) / 2.0;
@@ -128,7 +128,7 @@ pub(super) fn activations(
         layer: layer.to_owned(),
         tensor,
         format: format.to_string(),
-        method: format!("{}{symmetry}", recipe.activations.method),
+        method: format!("{method}{symmetry}"),
         scale: [quantization.scale; 2],
         zero_point: quantization.zero_point,
         elements: values.len(),

@@ -50,6 +50,7 @@ pub fn gemm(config: &Config, [m, k, n]: [usize; 3], latency: u64) -> Case {
         stall_percent: 0,
         reset_after: 0,
         config: RawConfig::from(config),
+        network: None,
     }
 }
 
