@@ -111,10 +111,7 @@ impl ExecuteEngine {
             let last = index + 1 == u32::from(stream.rows);
             if index == 0 {
                 array.swap();
-            }
-            if let Some(row) = buffers.activations(usize::from(stream.activation_row) + index as usize) {
-                let target = usize::from(stream.accumulator_row) + index as usize;
-                array.stream(row, stream.half, target, stream.overwrite);
+                array.fold(stream, buffers);
             }
             pushes.load = stream.tokens.push_first && if stream.push_late { last } else { index == 0 };
             if last && stream.tokens.push_second {

@@ -9,7 +9,7 @@ use crate::queue::Queue;
 use crate::store::{StoreCommand, StoreEngine, StorePins};
 use crate::tokens::{Gate, Pair, TokenCounters, EXECUTE, LOAD, STORE};
 use golden::Psum;
-use spec::{Command, Config, Counter, Counters, Execute, Load};
+use spec::{Command, Config, Counter, Counters, Execute, Load, LoadTarget};
 
 /// A machine whose psums fit 32-bit words, or one that needs 64-bit words. The values are the same in both.
 #[derive(Clone, Debug)]
@@ -227,6 +227,11 @@ impl<T: Psum> MachineOf<T> {
                     self.finished = false;
                 }
             }
+            // Reserved opcodes, which are dropped.
+            Some(Command::Load(Load { target: LoadTarget::Table, .. })) if self.buffers.table().is_empty() => {
+                self.held = None;
+            }
+            Some(Command::Seed(_)) if !self.store.is_stochastic() => self.held = None,
             Some(Command::Load(load)) if self.load_queue.write_ready() => {
                 self.load_queue.push(load);
                 self.held = None;
@@ -239,8 +244,6 @@ impl<T: Psum> MachineOf<T> {
                 self.store_queue.push(StoreCommand::Store(store));
                 self.held = None;
             }
-            // A reserved opcode, which is dropped.
-            Some(Command::Seed(_)) if !self.store.is_stochastic() => self.held = None,
             Some(Command::Seed(seed)) if self.store_queue.write_ready() => {
                 self.store_queue.push(StoreCommand::Seed(seed));
                 self.held = None;
