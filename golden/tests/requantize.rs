@@ -113,8 +113,12 @@ fn products_of_terms_are_added_before_one_rounding_by_hand() {
     let int8 = Format::new(8, true);
     let mut raw = raw(int8, int8, int8);
     (raw.accumulator_bits, raw.multiplier_bits) = (AccumulatorBits::Wrapping { wrapping: 8 }, 4);
-    let narrow = Requantizer::new(&Numerics::try_from(raw).expect("legal"));
+    let narrow = Requantizer::new(&Numerics::try_from(raw.clone()).expect("legal"));
     assert_eq!(of(&narrow, [126, 126], [15, 15], 4), -18 + 3);
+    // 127 * 15 + 10 * 14 = 2045, and the constant takes it out of twelve bits: 2045 + 8 - 4096 = -2043, floor(-2043 / 2^4) = -128.
+    (raw.scheme, raw.rounding) = (MachineScheme::FixedDouble, away);
+    let narrow = Requantizer::new(&Numerics::try_from(raw).expect("legal"));
+    assert_eq!(of(&narrow, [126, 9], [15, 14], 5), -64 + 3);
 }
 
 #[test]
