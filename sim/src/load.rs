@@ -162,11 +162,30 @@ impl LoadEngine {
         (need, action)
     }
 
-    /// One cycle of the unpacker; `job` is the job queue's front at the start of the cycle.
+    pub fn is_unpacking(&self) -> bool {
+        self.active
+    }
+
+    /// Cycles that are sure to pass before a command's last row is complete or the next command is taken from the job queue.
+    #[inline]
+    pub fn steady_cycles(&self) -> u64 {
+        match self.job {
+            Some(job) if self.active => {
+                // At most a word a cycle.
+                let row_words = u64::from(u32::from(job.row_bits).div_ceil(self.bus));
+                let rows =
+                    u64::from(self.requests_left - 1) * u64::from(job.rows_per_request) + u64::from(self.rows_left);
+                (rows - 1) * row_words + u64::from(self.need_left.div_ceil(self.bus)) - 1
+            }
+            _ if self.jobs.is_empty() && self.write.is_none() => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// One cycle of the unpacker.
     #[inline]
     pub fn step(
         &mut self,
-        job: Option<Load>,
         beat: Option<&Beat>,
         buffers: &mut Buffers,
         counters: &mut Counters,
@@ -177,7 +196,7 @@ impl LoadEngine {
             pushes = LoadPushes { execute: write.last && write.push_first, store: write.last && write.push_second };
         }
         if !self.active {
-            if let Some(job) = job {
+            if let Some(&job) = self.jobs.front() {
                 self.start(job);
             }
             return (Counter::UnpackIdle, pushes);

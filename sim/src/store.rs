@@ -275,11 +275,53 @@ impl StoreEngine {
         self.jobs.push(store);
     }
 
-    /// One cycle, apart from the issue of a command. `job` is the job queue's front at the start of the cycle.
+    /// Whether nothing happens until the next command is issued.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_idle() && self.pipeline.is_empty()
+    }
+
+    /// Lets `cycles` cycles of rest pass.
+    pub fn rest(&mut self, cycles: u64) {
+        self.cycle += cycles;
+    }
+
+    /// Cycles that are sure to pass before a command can be issued, tokens and job queue aside.
+    #[inline]
+    pub fn busy_cycles(&self) -> u64 {
+        self.reads_left().max(self.requester.left.into())
+    }
+
+    fn reads_left(&self) -> u64 {
+        let Some(store) = self.reader.command else { return 0 };
+        let row_groups = (u32::from(store.tiles) - 1) * self.column_groups + u32::from(store.last_groups);
+        let done = self.reader.tile * self.column_groups + self.reader.group;
+        let rows_left = u64::from(u32::from(store.rows) - self.reader.row);
+        (rows_left * u64::from(row_groups) - u64::from(done)) * u64::from(store.terms) - u64::from(self.reader.term)
+    }
+
+    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the job queue,
+    /// or the push to load comes.
+    #[inline]
+    pub fn steady_cycles(&self) -> u64 {
+        let read = if self.reader.command.is_some() { self.reads_left() - 1 } else { u64::MAX };
+        let packed = match self.packer.job {
+            Some(job) => {
+                // At most a word a cycle.
+                let words = |bits: u32| u64::from(bits.div_ceil(self.bus));
+                let left = u64::from(self.packer.rows_left - 1) * words(job.row_bits) + words(self.packer.bits_left);
+                left.saturating_sub(1)
+            }
+            None if self.jobs.is_empty() => u64::MAX,
+            None => 0,
+        };
+        let acknowledged = if self.ack_pending { self.busy_cycles().max(self.outstanding.into()) } else { u64::MAX };
+        read.min(packed).min(acknowledged)
+    }
+
+    /// One cycle, apart from the issue of a command.
     #[inline]
     pub fn step<T: Psum>(
         &mut self,
-        job: Option<Store>,
         pins: StorePins,
         array: &Array<T>,
         buffers: &Buffers,
@@ -294,7 +336,7 @@ impl StoreEngine {
         self.outstanding -= u32::from(pins.response);
         // The packer sees the credits and the FIFO of the start of the cycle; the reader likewise.
         let may_read = self.reader.command.is_some() && self.credits > 0;
-        let (code, group_taken) = self.step_packer(job, pins.data_ready, counters);
+        let (code, group_taken) = self.step_packer(pins.data_ready, counters);
         if may_read && self.read_term() {
             pushes.execute = self.read_group(array, buffers);
             self.credits -= 1;
@@ -383,9 +425,9 @@ impl StoreEngine {
 
     /// One cycle of the packer; returns what it was at and whether it took a group from the FIFO.
     #[inline]
-    fn step_packer(&mut self, job: Option<Store>, ready: bool, counters: &mut Counters) -> (Counter, bool) {
+    fn step_packer(&mut self, ready: bool, counters: &mut Counters) -> (Counter, bool) {
         if self.packer.job.is_none() {
-            if let Some(job) = job {
+            if let Some(&job) = self.jobs.front() {
                 self.jobs.pop();
                 self.packer.job = Some(job);
                 self.packer.rows_left = job.rows.into();
