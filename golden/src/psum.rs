@@ -33,6 +33,22 @@ pub trait Psum: sealed::Sealed + Copy + Default + PartialEq + std::fmt::Debug + 
         accumulator.wrap(self.widen())
     }
 
+    /// The one with the greater value in the accumulator, `self` if they are equal there.
+    ///
+    /// ```
+    /// use golden::Psum;
+    /// assert_eq!(5_i32.greater(-3, spec::Format::new(4, true)), 5);
+    /// // In three bits 5 is -3.
+    /// assert_eq!(5_i32.greater(-2, spec::Format::new(3, true)), -2);
+    /// ```
+    fn greater(self, other: Self, accumulator: Format) -> Self {
+        if other.read(accumulator) > self.read(accumulator) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// Whether this word holds the accumulator of the configuration.
     fn check(numerics: &Numerics) -> Result<(), GoldenError> {
         if numerics.accumulator_bits() <= Self::BITS {

@@ -66,10 +66,10 @@ pub type RowStream<'a> = Option<(&'a Stream, u32)>;
 pub struct Requantizer {
     accumulator: Format,
     rounding: Rounding,
+    /// Bits of the register of products: those of the accumulator and of the multiplier.
+    product_bits: u32,
     /// The shift of the first of two roundings; 0 if there is one.
     first_shift: u32,
-    /// Bits of the product register.
-    product_bits: u32,
     fits_i64: bool,
 }
 
@@ -78,13 +78,13 @@ impl Requantizer {
         // abs(sum) <= 2^(A-1) and multiplier <= 2^M - 1 (or 1 without a multiplier), so abs(product) <= 2^(A-1+M): at
         // A - 1 + M <= 62 the product, both rounding constants (at most 2^31 and 2^62) and the zero point (at most 2^16) fit
         // 64 bits together.
-        let product_bits = numerics.accumulator_bits() - 1 + numerics.multiplier_bits();
+        let product_bits = numerics.accumulator_bits() + numerics.multiplier_bits();
         Self {
             accumulator: numerics.accumulator(),
             rounding: numerics.rounding(),
+            product_bits,
             first_shift: if numerics.scheme().is_double() { numerics.multiplier_bits() } else { 0 },
-            product_bits: numerics.accumulator_bits() + numerics.multiplier_bits(),
-            fits_i64: product_bits <= 62,
+            fits_i64: product_bits <= 63,
         }
     }
 
@@ -123,10 +123,47 @@ impl Requantizer {
     /// Source: TOSA specification, RESCALE, `apply_scale_32` with `SINGLE_ROUND` and `DOUBLE_ROUND`, generalized to all tie rules
     /// and to multipliers of 1..=32 bits. [`crate::Scheme`] has the schemes of other products.
     pub fn requantize(&self, acc: i64, channel: &Channel, bounds: &Bounds, random: u32) -> i64 {
-        // Exact modulo 2^64, so also modulo 2^A.
-        let sum = self.accumulator.wrap(acc.wrapping_add(channel.bias));
-        let product = i128::from(sum) * i128::from(channel.multiplier);
-        let shifted = self.scaled(product, channel.shift, random) + i128::from(channel.zero_point);
+        self.requantize_terms(&[(acc, channel)], bounds, random)
+    }
+
+    /// The sum of several accumulator values, each on its own scale, in the output format: a residual add is two of them.
+    ///
+    /// Meaning in reals: term t counts steps of its own s_t; the result is the nearest output step to the sum of
+    /// (acc_t + bias_t) s_t / s_y, where s_t / s_y is `multiplier_t / 2^shift` with one shift for all terms.
+    ///
+    /// Integer formula, with A = `accumulator_bits`, D = `multiplier_bits` and wrap_n the two's complement of the low n bits:
+    /// p = wrap_(A+D)(sum over t of wrap_A(acc_t + bias_t) multiplier_t), and then as [`Requantizer::requantize`] has it, with the shift
+    /// and the zero point of the last term. In the schemes of two roundings with shift > D, the first one is
+    /// `wrap_(A+D)(p + 2^(D-1)) >> D`: its constant is in the register that the products are added in.
+    ///
+    /// Range: any number of terms but none. One term is exactly [`Requantizer::requantize`]: its product and the constant fit A + D bits.
+    ///
+    /// Corner case: a sum that leaves A + D bits wraps and never saturates, so the order of the terms does not matter, apart
+    /// from which is the last.
+    ///
+    /// ```
+    /// use golden::{Bounds, Channel, Requantizer};
+    /// let config = spec::Config::named("default").expect("it ships with Systole"); // half toward positive
+    /// let requantizer = Requantizer::new(config.numerics());
+    /// let [a, b] = [3, 1].map(|multiplier| Channel { bias: 0, multiplier, shift: 2, zero_point: 10 });
+    /// // (3 * 3 + 1 * 1) / 4 = 2.5 goes to 3; 3 + 10 = 13. Apart, 2.25 and 0.25 would go to 2 and 0.
+    /// assert_eq!(requantizer.requantize_terms(&[(3, &a), (1, &b)], &Bounds { low: -128, high: 127 }, 0), 13);
+    /// ```
+    ///
+    /// Source: `docs/machine.md`, requantizer, step 2.
+    ///
+    /// # Panics
+    /// If there are no terms.
+    pub fn requantize_terms(&self, terms: &[(i64, &Channel)], bounds: &Bounds, random: u32) -> i64 {
+        let (_, last) = terms.last().expect("an output has at least one term");
+        let product_of = |&(acc, channel): &(i64, &Channel)| {
+            // Exact modulo 2^64, so also modulo 2^A.
+            let sum = self.accumulator.wrap(acc.wrapping_add(channel.bias));
+            i128::from(sum) * i128::from(channel.multiplier)
+        };
+        // Exact: at most 95 bits each.
+        let product = terms.iter().map(product_of).sum();
+        let shifted = self.scaled(product, last.shift, random) + i128::from(last.zero_point);
         if shifted < i128::from(bounds.low) {
             bounds.low
         } else if shifted > i128::from(bounds.high) {
@@ -137,37 +174,53 @@ impl Requantizer {
         }
     }
 
-    /// One output of several accumulators, each with its own parameters.
-    ///
-    /// Meaning in reals: each accumulator in steps of its own scale; their sum in output steps, rounded once.
-    ///
-    /// Integer formula: p is the sum over the terms of wrap_A(acc + bias) multiplier, wrapped to A + D bits (two's complement; D =
-    /// `multiplier_bits`); then as [`Requantizer::requantize`] with the shift and the zero point of the last term. One term is
-    /// `requantize` itself: its product fits A + D bits. No terms give the rounded zero point of nothing: the lower bound.
-    pub fn requantize_terms(&self, terms: &[(i64, &Channel)], bounds: &Bounds, random: u32) -> i64 {
-        let Some((_, last)) = terms.last() else { return bounds.low };
-        let product = |(acc, channel): &(i64, &Channel)| {
-            let sum = self.accumulator.wrap(acc.wrapping_add(channel.bias));
-            i128::from(sum) * i128::from(channel.multiplier)
-        };
-        let unused_bits = 128 - self.product_bits;
-        let product = (terms.iter().map(product).sum::<i128>() << unused_bits) >> unused_bits;
-        let shifted = self.scaled(product, last.shift, random) + i128::from(last.zero_point);
-        shifted.clamp(bounds.low.into(), bounds.high.into()) as i64
+    /// The two's complement of the low bits that the register of products holds.
+    fn wrap_product(&self, product: i128) -> i128 {
+        let unused = i128::BITS - self.product_bits;
+        product << unused >> unused
     }
 
     fn scaled(&self, product: i128, shift: u32, random: u32) -> i128 {
-        let (mut value, mut left) = (product, shift);
+        let (mut value, mut left) = (self.wrap_product(product), shift);
         if self.first_shift > 0 {
             if shift <= self.first_shift {
-                return shift_round(product, shift, Round::HalfTowardPositive);
+                return shift_round(value, shift, Round::HalfTowardPositive);
             }
-            value = shift_round(product, self.first_shift, Round::HalfTowardPositive);
+            let half = 1 << (self.first_shift - 1);
+            value = self.wrap_product(value + half) >> self.first_shift;
             left -= self.first_shift;
         }
         match self.rounding {
             Rounding::Fixed(round) => shift_round(value, left, round),
             Rounding::Stochastic { random_bits } => shift_stochastic(value, left, random, random_bits),
+        }
+    }
+
+    /// [`Requantizer::requantize_terms`] of each element of `out`: element l has the terms l, l + `stride`, l + 2 `stride` .. of `acc`, as
+    /// many as there are rows of `out.len()` elements in `channels`. Without a stream, random bits are 0.
+    ///
+    /// # Panics
+    /// If `channels` is not one row or more, or `acc` does not reach to the last term.
+    pub fn requantize_rows<T: Psum>(
+        &self,
+        acc: &[T],
+        stride: usize,
+        channels: &[Channel],
+        bounds: &Bounds,
+        stream: RowStream<'_>,
+        out: &mut [i32],
+    ) {
+        let n = out.len();
+        if channels.len() == n {
+            return self.requantize_row(&acc[..n], channels, bounds, stream, out);
+        }
+        let mut terms = Vec::with_capacity(channels.len() / n);
+        for (at, out) in out.iter_mut().enumerate() {
+            terms.clear();
+            let column = acc[at..].iter().step_by(stride);
+            terms.extend(column.zip(channels[at..].iter().step_by(n)).map(|(acc, c)| (acc.read(self.accumulator), c)));
+            let random = stream.map_or(0, |(stream, first)| stream.bits(first.wrapping_add(at as u32)));
+            *out = self.requantize_terms(&terms, bounds, random) as i32;
         }
     }
 

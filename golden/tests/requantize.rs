@@ -99,6 +99,29 @@ fn the_sum_with_the_bias_wraps_at_the_accumulator_and_the_result_saturates() {
 }
 
 #[test]
+fn products_of_terms_are_added_before_one_rounding_by_hand() {
+    let away = RawRounding::Named(Round::HalfAwayFromZero);
+    let of = |requantizer: &Requantizer, terms: [i64; 2], multipliers: [u32; 2], shift: u32| {
+        let channels = multipliers.map(|multiplier| Channel { bias: 1, multiplier, shift, zero_point: 3 });
+        requantizer.requantize_terms(&[(terms[0], &channels[0]), (terms[1], &channels[1])], &FULL, 0)
+    };
+    // (2 + 1) * 3 + (-5 + 1) * 1 = 5, and 5 / 2 = 2.5 goes to 3; apart, 4.5 and -2 would go to 5 and -2.
+    assert_eq!(of(&scheme(MachineScheme::FixedSingle, away, 4), [2, -5], [3, 1], 1), 3 + 3);
+    // (2 + 1) * 3 + (14 + 1) * 1 = 24. Two roundings: 24 / 16 = 1.5 goes to 2, and 2 / 4 = 0.5 to 1.
+    assert_eq!(of(&scheme(MachineScheme::FixedDouble, away, 4), [2, 14], [3, 1], 6), 1 + 3);
+    // Eight bits of accumulator and four of multiplier make twelve: 127 * 15 + 127 * 15 - 4096 = -286, and -286 / 2^4 = -17.875.
+    let int8 = Format::new(8, true);
+    let mut raw = raw(int8, int8, int8);
+    (raw.accumulator_bits, raw.multiplier_bits) = (AccumulatorBits::Wrapping { wrapping: 8 }, 4);
+    let narrow = Requantizer::new(&Numerics::try_from(raw.clone()).expect("legal"));
+    assert_eq!(of(&narrow, [126, 126], [15, 15], 4), -18 + 3);
+    // 127 * 15 + 10 * 14 = 2045, and the constant takes it out of twelve bits: 2045 + 8 - 4096 = -2043, floor(-2043 / 2^4) = -128.
+    (raw.scheme, raw.rounding) = (MachineScheme::FixedDouble, away);
+    let narrow = Requantizer::new(&Numerics::try_from(raw).expect("legal"));
+    assert_eq!(of(&narrow, [126, 9], [15, 14], 5), -64 + 3);
+}
+
+#[test]
 fn the_zero_point_is_added_after_rounding() {
     // 1 / 2 is a tie; half-even rounds it to 0, and 0 + 1 = 1. Rounding 1.5 would give 2.
     let requantizer = Requantizer::new(&numerics(AccumulatorBits::Exact(63), Round::HalfToEven));
@@ -199,13 +222,41 @@ fn row(numerics: &Numerics) -> impl Strategy<Value = (Vec<Channel>, Vec<i64>, Bo
     })
 }
 
+/// The two's complement of the low `bits` bits.
+fn wrap(value: BigInt, bits: u32) -> BigInt {
+    let (modulus, half) = (BigInt::from(1) << bits, BigInt::from(1) << (bits - 1));
+    ((value + &half) % &modulus + &modulus) % &modulus - half
+}
+
+/// The documented formula of a sum of terms in integers of any size and rational numbers.
+fn formula_of_terms(numerics: &Numerics, terms: &[(i64, &Channel)], bounds: &Bounds, random: u32) -> BigInt {
+    let (a, d, one) = (numerics.accumulator_bits(), numerics.multiplier_bits(), BigInt::from(1));
+    let product_of = |&(acc, channel): &(i64, &Channel)| wrap(BigInt::from(acc) + channel.bias, a) * channel.multiplier;
+    let product = wrap(terms.iter().map(product_of).sum(), a + d);
+    let (_, Channel { shift, zero_point, .. }) = *terms.last().expect("there are terms");
+    let double = matches!(numerics.scheme(), MachineScheme::FixedDouble | MachineScheme::FixedDoubleUp);
+    let scaled = if double && *shift <= d {
+        oracle::round(&oracle::ratio(product, &one << shift), Round::HalfTowardPositive)
+    } else {
+        let (value, shift) = if double {
+            let first = wrap(product + (&one << (d - 1)), a + d);
+            (oracle::round(&oracle::ratio(first, &one << d), Round::Floor), shift - d)
+        } else {
+            (product, *shift)
+        };
+        let exact = oracle::ratio(value, &one << shift);
+        match numerics.rounding() {
+            Rounding::Fixed(round) => oracle::round(&exact, round),
+            Rounding::Stochastic { random_bits } => oracle::round_stochastic(&exact, random, random_bits),
+        }
+    };
+    oracle::clamp(scaled + zero_point, bounds.low, bounds.high)
+}
+
 /// The documented formula in integers of any size and rational numbers.
 fn formula(numerics: &Numerics, acc: i64, channel: &Channel, bounds: &Bounds, random: u32) -> BigInt {
-    let (bits, one) = (numerics.accumulator_bits(), BigInt::from(1));
-    let (modulus, half) = (&one << bits, &one << (bits - 1));
-    let sum: BigInt = BigInt::from(acc) + channel.bias + &half;
-    let sum = ((sum % &modulus) + &modulus) % &modulus - half;
-    let product = sum * channel.multiplier;
+    let one = BigInt::from(1);
+    let product = wrap(BigInt::from(acc) + channel.bias, numerics.accumulator_bits()) * channel.multiplier;
     let last = |value: BigInt, shift: u32| {
         let exact = oracle::ratio(value, &one << shift);
         match numerics.rounding() {
@@ -254,6 +305,22 @@ proptest! {
             requantizer.requantize_row(&acc, &channels, &bounds, row_stream, &mut fast);
             prop_assert_eq!(&fast, &naive, "{:?}", numerics);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn the_sum_of_terms_is_the_rational_formula_and_wraps_with_the_register_of_products(
+        (numerics, (channels, acc, bounds)) in any_numerics().prop_flat_map(|n| (Just(n.clone()), row(&n))),
+        random in any::<u64>(),
+    ) {
+        let random = (random & ((1 << numerics.rounding().random_bits()) - 1)) as u32;
+        let terms: Vec<(i64, &Channel)> = acc.into_iter().zip(&channels).collect();
+        let output = Requantizer::new(&numerics).requantize_terms(&terms, &bounds, random);
+        let expected = formula_of_terms(&numerics, &terms, &bounds, random);
+        prop_assert_eq!(BigInt::from(output), expected, "{:?}, {:?}", numerics, terms);
     }
 }
 

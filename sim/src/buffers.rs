@@ -1,7 +1,7 @@
-//! The activation, weight and parameter buffers, as decoded values. Contents are 0 before the first load.
+//! The activation, weight and parameter buffers and the table, as decoded values. Contents are 0 before the first load.
 
 use golden::Channel;
-use spec::{Config, Format, LoadTarget, Numerics};
+use spec::{Config, Format, LoadTarget, Numerics, Place};
 
 /// All buffers that load fills.
 #[derive(Clone, Debug)]
@@ -13,6 +13,28 @@ pub struct Buffers {
     activations: Vec<i32>,
     weights: Vec<i32>,
     parameters: Vec<Channel>,
+    /// The row register of a load of windows.
+    window: Vec<i32>,
+    /// Empty where the machine has no table.
+    table: Vec<i32>,
+}
+
+/// Where a completed buffer row goes.
+#[derive(Clone, Copy, Debug)]
+pub struct RowAddr {
+    pub target: LoadTarget,
+    pub row: usize,
+    pub bank: usize,
+    pub window: Option<Window>,
+}
+
+/// How an activation row joins those before it to a window.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Lanes from one piece to the one before.
+    pub lanes: usize,
+    /// Whether there is no piece before.
+    pub first: bool,
 }
 
 /// Bits `from..from + n_bits` (1..=63 of them) of a row, 0 beyond its end.
@@ -60,15 +82,28 @@ impl Buffers {
             activations: vec![0; geometry.activation_buffer_rows() * geometry.rows()],
             weights: vec![0; geometry.weight_buffer_rows() * geometry.cols()],
             parameters: vec![no_channel; geometry.parameter_rows() * geometry.requantizer_lanes()],
+            window: vec![0; geometry.rows()],
+            table: if config.numerics().activation_table() {
+                vec![0; 1 << config.numerics().output().bits()]
+            } else {
+                Vec::new()
+            },
         }
     }
 
     /// Writes one packed row; rows beyond the buffer are dropped (`spec` refuses such programs).
-    pub fn write(&mut self, target: LoadTarget, addr: usize, bank: usize, row: &[u64]) {
+    pub fn write(&mut self, addr: RowAddr, row: &[u64]) {
+        let RowAddr { target, row: addr, bank, window } = addr;
         match target {
             LoadTarget::Activations => {
+                if let Some(window) = window {
+                    self.advance_window(window, row);
+                }
                 if let Some(values) = self.activations.get_mut(addr * self.rows..(addr + 1) * self.rows) {
-                    decode_row(row, self.numerics.activation(), values);
+                    match window {
+                        Some(_) => values.copy_from_slice(&self.window),
+                        None => decode_row(row, self.numerics.activation(), values),
+                    }
                 }
             }
             LoadTarget::Weights => {
@@ -76,7 +111,11 @@ impl Buffers {
                     decode_row(row, self.numerics.weight(), values);
                 }
             }
-            LoadTarget::Table => {}
+            LoadTarget::Table => {
+                if let Some(value) = self.table.get_mut(addr) {
+                    decode_row(row, self.numerics.output(), std::slice::from_mut(value));
+                }
+            }
             LoadTarget::Parameters => {
                 if let Some(channel) = self.parameters.get_mut(addr * self.lanes + bank) {
                     *channel = decode_record(row, &self.numerics);
@@ -85,10 +124,35 @@ impl Buffers {
         }
     }
 
-    /// An activation row of R values, if it is within the buffer.
+    /// Moves the pieces of the window on and puts the newest into its first lanes.
+    fn advance_window(&mut self, window: Window, piece: &[u64]) {
+        let lanes = window.lanes.min(self.rows);
+        if window.first {
+            self.window.fill(0);
+        } else {
+            self.window.copy_within(..self.rows - lanes, lanes);
+        }
+        decode_row(piece, self.numerics.activation(), &mut self.window[..lanes]);
+    }
+
+    /// Appends the R values of a streamed row to `streamed`; returns whether there are any: the row is within the buffer, or all
+    /// of its lanes are `pad`.
     #[inline]
-    pub fn activations(&self, row: usize) -> Option<&[i32]> {
-        self.activations.get(row * self.rows..(row + 1) * self.rows)
+    pub fn stream(&self, place: Place, pad: i32, streamed: &mut Vec<i32>) -> bool {
+        let (keep_from, keep_to) = (place.keep_from, place.keep_to);
+        let from = usize::from(place.row) * self.rows;
+        let at = streamed.len();
+        if keep_from >= keep_to {
+            streamed.resize(at + self.rows, pad);
+            return true;
+        }
+        let Some(row) = self.activations.get(from..from + self.rows) else { return false };
+        streamed.extend_from_slice(row);
+        if keep_to - keep_from < self.rows {
+            streamed[at..at + keep_from].fill(pad);
+            streamed[at + keep_to..].fill(pad);
+        }
+        true
     }
 
     /// The R x C weights that a preload of `k` rows from `row` on leaves in the shadows: stored row 0 is mesh row k-1,
@@ -104,9 +168,14 @@ impl Buffers {
         }
     }
 
-    /// The parameters of one group of columns, if the row is within the buffer.
+    /// The parameters of one group of columns, as many rows as it has terms, if they are within the buffer.
     #[inline]
-    pub fn parameters(&self, row: usize) -> Option<&[Channel]> {
-        self.parameters.get(row * self.lanes..(row + 1) * self.lanes)
+    pub fn parameters(&self, row: usize, terms: usize) -> Option<&[Channel]> {
+        self.parameters.get(row * self.lanes..(row + terms) * self.lanes)
+    }
+
+    /// The table, entry by entry of the output format's encoding; empty where the machine has none.
+    pub fn table(&self) -> &[i32] {
+        &self.table
     }
 }

@@ -75,6 +75,40 @@ impl ExecuteEngine {
         self.preload_active || self.pending || self.stream.is_some() || self.drain_left > 3
     }
 
+    /// Cycles that are sure to pass before a fold starts or ends to stream, a preload ends or a token is pushed.
+    #[inline]
+    pub fn steady_cycles(&self) -> u64 {
+        let streamed = match &self.stream {
+            None => u64::MAX,
+            // The first row is when all of them are computed.
+            Some(_) if self.stream_index == 0 => 0,
+            Some(stream) => u64::from(u32::from(stream.rows) - 1 - self.stream_index),
+        };
+        let preloaded = if self.preload_active { u64::from(self.rows - 1 - self.preload_index) } else { u64::MAX };
+        let pushed = self.store_pushes.front().map_or(u64::MAX, |&at| at - self.cycle);
+        streamed.min(preloaded).min(pushed)
+    }
+
+    /// Lets at most [`ExecuteEngine::steady_cycles`] cycles pass; returns how many of them are in the span.
+    #[inline]
+    pub fn skip(&mut self, cycles: u32) -> u64 {
+        let in_span = if self.preload_active || self.pending || self.stream.is_some() {
+            cycles
+        } else {
+            cycles.min(self.drain_left.saturating_sub(3))
+        };
+        self.cycle += u64::from(cycles);
+        if self.preload_active {
+            self.preload_index += cycles;
+        }
+        if self.stream.is_some() {
+            self.stream_index += cycles;
+        } else {
+            self.drain_left = self.drain_left.saturating_sub(cycles);
+        }
+        in_span.into()
+    }
+
     #[inline]
     fn preload_last(&self) -> bool {
         self.preload_active && self.preload_index + 1 == self.rows
@@ -111,10 +145,7 @@ impl ExecuteEngine {
             let last = index + 1 == u32::from(stream.rows);
             if index == 0 {
                 array.swap();
-            }
-            if let Some(row) = buffers.activations(usize::from(stream.activation_row) + index as usize) {
-                let target = usize::from(stream.accumulator_row) + index as usize;
-                array.stream(row, stream.half, target, stream.overwrite);
+                array.fold(stream, buffers);
             }
             pushes.load = stream.tokens.push_first && if stream.push_late { last } else { index == 0 };
             if last && stream.tokens.push_second {

@@ -1,7 +1,7 @@
 //! The load engine: issues read requests, unpacks the beats into buffer rows.
 
 use crate::bits::BitQueue;
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, RowAddr, Window};
 use crate::pins::{Beat, Burst};
 use crate::queue::Queue;
 use spec::{Config, Counter, Counters, Load, LoadTarget};
@@ -58,9 +58,7 @@ enum Action {
 /// A completed buffer row, one cycle before it is written.
 #[derive(Clone, Copy, Debug)]
 struct RowWrite {
-    target: LoadTarget,
-    addr: usize,
-    bank: usize,
+    addr: RowAddr,
     last: bool,
     push_first: bool,
     push_second: bool,
@@ -91,6 +89,7 @@ pub struct LoadEngine {
     drop_bits: u32,
     buffer_row: usize,
     bank: usize,
+    first_row: bool,
     bits: BitQueue,
     write: Option<RowWrite>,
     row: Vec<u64>,
@@ -115,6 +114,7 @@ impl LoadEngine {
             drop_bits: 0,
             buffer_row: 0,
             bank: 0,
+            first_row: false,
             bits: BitQueue::default(),
             write: None,
             row: Vec::new(),
@@ -162,22 +162,41 @@ impl LoadEngine {
         (need, action)
     }
 
-    /// One cycle of the unpacker; `job` is the job queue's front at the start of the cycle.
+    pub fn is_unpacking(&self) -> bool {
+        self.active
+    }
+
+    /// Cycles that are sure to pass before a command's last row is complete or the next command is taken from the job queue.
+    #[inline]
+    pub fn steady_cycles(&self) -> u64 {
+        match self.job {
+            Some(job) if self.active => {
+                // At most a word a cycle.
+                let row_words = u64::from(u32::from(job.row_bits).div_ceil(self.bus));
+                let rows =
+                    u64::from(self.requests_left - 1) * u64::from(job.rows_per_request) + u64::from(self.rows_left);
+                (rows - 1) * row_words + u64::from(self.need_left.div_ceil(self.bus)) - 1
+            }
+            _ if self.jobs.is_empty() && self.write.is_none() => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// One cycle of the unpacker.
     #[inline]
     pub fn step(
         &mut self,
-        job: Option<Load>,
         beat: Option<&Beat>,
         buffers: &mut Buffers,
         counters: &mut Counters,
     ) -> (Counter, LoadPushes) {
         let mut pushes = LoadPushes::default();
         if let Some(write) = self.write.take() {
-            buffers.write(write.target, write.addr, write.bank, &self.row);
+            buffers.write(write.addr, &self.row);
             pushes = LoadPushes { execute: write.last && write.push_first, store: write.last && write.push_second };
         }
         if !self.active {
-            if let Some(job) = job {
+            if let Some(&job) = self.jobs.front() {
                 self.start(job);
             }
             return (Counter::UnpackIdle, pushes);
@@ -208,6 +227,7 @@ impl LoadEngine {
         self.offset = (8 * (job.address % self.bus_bytes) + u32::from(job.start_bit)) % self.bus;
         self.buffer_row = job.buffer_row.into();
         self.bank = 0;
+        self.first_row = true;
         self.begin_request();
     }
 
@@ -250,7 +270,9 @@ impl LoadEngine {
             left -= n_bits;
         }
         self.need_left = job.row_bits.into();
-        let (addr, bank) = (self.buffer_row, self.bank);
+        let window = (job.lane_group > 0).then(|| Window { lanes: 1 << (job.lane_group - 1), first: self.first_row });
+        let addr = RowAddr { target: job.target, row: self.buffer_row, bank: self.bank, window };
+        self.first_row = false;
         if job.target == LoadTarget::Parameters && self.bank + 1 < self.lanes {
             self.bank += 1;
         } else {
@@ -268,13 +290,6 @@ impl LoadEngine {
             self.begin_request();
         }
         let tokens = job.tokens;
-        self.write = Some(RowWrite {
-            target: job.target,
-            addr,
-            bank,
-            last,
-            push_first: tokens.push_first,
-            push_second: tokens.push_second,
-        });
+        self.write = Some(RowWrite { addr, last, push_first: tokens.push_first, push_second: tokens.push_second });
     }
 }

@@ -4,12 +4,17 @@ use crate::array::Array;
 use crate::buffers::Buffers;
 use crate::execute::ExecuteEngine;
 use crate::load::LoadEngine;
+use crate::memory::Environment;
 use crate::pins::{Inputs, Outputs};
 use crate::queue::Queue;
 use crate::store::{StoreCommand, StoreEngine, StorePins};
 use crate::tokens::{Gate, Pair, TokenCounters, EXECUTE, LOAD, STORE};
 use golden::Psum;
-use spec::{Command, Config, Counter, Counters, Execute, Load};
+use spec::{Command, Config, Counter, Counters, Execute, Load, LoadTarget};
+
+mod skip;
+
+pub use skip::Skipped;
 
 /// A machine whose psums fit 32-bit words, or one that needs 64-bit words. The values are the same in both.
 #[derive(Clone, Debug)]
@@ -65,6 +70,13 @@ impl Machine {
         both!(self, machine => machine.step(inputs, outputs))
     }
 
+    /// Runs the next cycles in which no command moves and no token is pushed, `most` of them at most, engine after engine instead
+    /// of cycle after cycle. Machine and environment end as after as many steps. Only without stalls; the first cycle after a
+    /// skip is to be stepped.
+    pub fn skip(&mut self, environment: &mut Environment, most: u64) -> Skipped {
+        both!(self, machine => machine.skip(environment, most))
+    }
+
     pub fn counters(&self) -> &Counters {
         both!(self, machine => &machine.counters)
     }
@@ -81,6 +93,13 @@ enum Issue {
     Empty,
     Wait(Gate),
     Yes,
+}
+
+/// What each engine's next command waits for.
+struct Issues {
+    load: Issue,
+    execute: Issue,
+    store: Issue,
 }
 
 impl Issue {
@@ -142,30 +161,27 @@ impl<T: Psum> MachineOf<T> {
     #[inline]
     pub fn step(&mut self, inputs: &Inputs, outputs: &Outputs) {
         let decision = self.execute.decide();
-        let load_front = self.load_queue.front();
-        let execute_front = self.execute_queue.front();
-        let store_front = self.store_queue.front();
-        let load_issue = Issue::of(load_front.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready());
-        let execute_issue = Issue::of(execute_front.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true);
-        let store_room = self.store.jobs.write_ready() || store_front.is_some_and(|c| !c.is_job());
-        let store_issue = Issue::of(store_front.map(|c| self.tokens.gate(&STORE, c.tokens())), store_room);
-        let load_issued = load_front.filter(|_| load_issue == Issue::Yes && !self.load.requester.is_active());
-        let execute_issued = execute_front.filter(|_| execute_issue == Issue::Yes && decision.can_issue);
-        let store_issued = store_front.filter(|_| store_issue == Issue::Yes && self.store.can_issue());
+        let issues = self.issues();
+        let load_issued = (issues.load == Issue::Yes && !self.load.requester.is_active())
+            .then(|| self.load_queue.front().copied())
+            .flatten();
+        let execute_issued =
+            (issues.execute == Issue::Yes && decision.can_issue).then(|| self.execute_queue.front().copied()).flatten();
+        let store_issued =
+            (issues.store == Issue::Yes && self.store.can_issue()).then(|| self.store_queue.front().copied()).flatten();
 
-        let execute_code = self.execute_code(execute_issue, execute_issued.is_some());
-        let load_code = self.load_code(load_issue, inputs.read_request_ready);
-        let store_code = self.store_code(store_issue);
+        let execute_code = self.execute_code(issues.execute, execute_issued.is_some());
+        let load_code = self.load_code(issues.load, inputs.read_request_ready);
+        let store_code = self.store_code(issues.store);
         let in_span = self.execute.in_span();
         // After `done` the counters stand still until the next command.
-        let frozen = self.finished.then_some(self.counters);
+        let frozen = self.finished.then(|| self.counters);
 
-        let (load_job, store_job) = (self.load.jobs.front(), self.store.jobs.front());
         self.step_fetch(inputs, outputs);
 
         let execute_pushes = self.execute.step(decision, execute_issued, &self.buffers, &mut self.array);
         let beat = inputs.read_data.as_ref().filter(|_| outputs.read_data_ready);
-        let (unpack_code, load_pushes) = self.load.step(load_job, beat, &mut self.buffers, &mut self.counters);
+        let (unpack_code, load_pushes) = self.load.step(beat, &mut self.buffers, &mut self.counters);
         if outputs.read_request.is_some() && inputs.read_request_ready {
             self.load.requester.advance();
         }
@@ -174,8 +190,7 @@ impl<T: Psum> MachineOf<T> {
             data_ready: inputs.write_data_ready,
             response: inputs.write_response_valid,
         };
-        let (pack_code, store_pushes) =
-            self.store.step(store_job, pins, &self.array, &self.buffers, &mut self.counters);
+        let (pack_code, store_pushes) = self.store.step(pins, &self.array, &self.buffers, &mut self.counters);
 
         if let Some(load) = load_issued {
             self.tokens.issue(&LOAD, load.tokens);
@@ -219,6 +234,18 @@ impl<T: Psum> MachineOf<T> {
         }
     }
 
+    /// What the commands at the queues' fronts wait for.
+    #[inline]
+    fn issues(&self) -> Issues {
+        let (load, execute, store) = (self.load_queue.front(), self.execute_queue.front(), self.store_queue.front());
+        let store_room = self.store.jobs.write_ready() || store.is_some_and(|c| !c.is_job());
+        Issues {
+            load: Issue::of(load.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready()),
+            execute: Issue::of(execute.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true),
+            store: Issue::of(store.map(|c| self.tokens.gate(&STORE, c.tokens())), store_room),
+        }
+    }
+
     fn step_fetch(&mut self, inputs: &Inputs, outputs: &Outputs) {
         match self.held {
             None => {
@@ -227,6 +254,11 @@ impl<T: Psum> MachineOf<T> {
                     self.finished = false;
                 }
             }
+            // Reserved opcodes, which are dropped.
+            Some(Command::Load(Load { target: LoadTarget::Table, .. })) if self.buffers.table().is_empty() => {
+                self.held = None;
+            }
+            Some(Command::Seed(_)) if !self.store.is_stochastic() => self.held = None,
             Some(Command::Load(load)) if self.load_queue.write_ready() => {
                 self.load_queue.push(load);
                 self.held = None;
@@ -239,8 +271,6 @@ impl<T: Psum> MachineOf<T> {
                 self.store_queue.push(StoreCommand::Store(store));
                 self.held = None;
             }
-            // A reserved opcode, which is dropped.
-            Some(Command::Seed(_)) if !self.store.is_stochastic() => self.held = None,
             Some(Command::Seed(seed)) if self.store_queue.write_ready() => {
                 self.store_queue.push(StoreCommand::Seed(seed));
                 self.held = None;
@@ -275,6 +305,11 @@ impl<T: Psum> MachineOf<T> {
         if self.load.requester.is_active() {
             return if request_ready { Counter::LoadRequest } else { Counter::LoadWaitRequest };
         }
+        self.load_free_code(issue)
+    }
+
+    /// What load is at without a request.
+    fn load_free_code(&self, issue: Issue) -> Counter {
         match issue {
             Issue::Empty => Counter::LoadWaitCommand,
             Issue::Wait(Gate::WaitFirst) => Counter::LoadWaitExecute,
@@ -286,9 +321,11 @@ impl<T: Psum> MachineOf<T> {
 
     #[inline]
     fn store_code(&self, issue: Issue) -> Counter {
-        if let Some(occupation) = self.store.occupation() {
-            return occupation;
-        }
+        self.store.occupation().unwrap_or_else(|| self.store_free_code(issue))
+    }
+
+    /// What store is at when it is free for a command.
+    fn store_free_code(&self, issue: Issue) -> Counter {
         match issue {
             Issue::Empty => Counter::StoreWaitCommand,
             Issue::Wait(Gate::WaitFirst) => Counter::StoreWaitLoad,

@@ -3,7 +3,7 @@
 //! What it drives in a cycle depends on its own state at the start of that cycle only, and a raised valid holds, so the
 //! simulator and a Verilator harness can use the same model and see the same traffic.
 
-use crate::pins::{Beat, Burst, Inputs, Outputs};
+use crate::pins::{Beat, Burst, Inputs, Outputs, WriteBeat};
 use spec::{Command, Config};
 use std::collections::VecDeque;
 use thiserror::Error;
@@ -130,6 +130,40 @@ impl Environment {
         4_000 + 4 * self.latency
     }
 
+    /// Whether every channel is open in every cycle.
+    pub(crate) fn is_ideal(&self) -> bool {
+        self.stalls.percent == 0
+    }
+
+    /// Whether a command is on the command channel.
+    pub(crate) fn has_command(&self) -> bool {
+        self.next_command < self.commands.len()
+    }
+
+    /// The beat on the read data channel in `cycle`, without stalls.
+    #[inline]
+    pub(crate) fn read_data(&self, cycle: u64) -> Option<Beat> {
+        let read = self.reads.front().filter(|read| read.ready_at <= cycle)?;
+        Some(self.beat_at(read.burst.address))
+    }
+
+    /// Whether a beat of write data is taken.
+    #[inline]
+    pub(crate) fn write_data_ready(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// Whether there is a write response in `cycle`, without stalls.
+    #[inline]
+    pub(crate) fn has_response(&self, cycle: u64) -> bool {
+        self.responses.front().is_some_and(|&at| at <= cycle)
+    }
+
+    /// Lets the clock go on by `cycles`, whose transfers the caller has made.
+    pub(crate) fn advance(&mut self, cycles: u64) {
+        self.cycle += cycles;
+    }
+
     /// What is driven onto the machine's pins in this cycle.
     #[inline]
     pub fn drive(&self) -> Inputs {
@@ -137,9 +171,7 @@ impl Environment {
         let command =
             (self.held_command || open(Channel::Command)).then(|| self.commands.get(self.next_command).copied());
         let read_data = match self.reads.front() {
-            Some(read) if read.ready_at <= self.cycle && (self.held_read || open(Channel::ReadData)) => {
-                Some(self.beat_at(read.burst.address))
-            }
+            Some(_) if self.held_read || open(Channel::ReadData) => self.read_data(self.cycle),
             _ => None,
         };
         Inputs {
@@ -147,9 +179,8 @@ impl Environment {
             read_request_ready: open(Channel::ReadRequest),
             read_data,
             write_request_ready: open(Channel::WriteRequest),
-            write_data_ready: !self.writes.is_empty() && open(Channel::WriteData),
-            write_response_valid: self.responses.front().is_some_and(|&at| at <= self.cycle)
-                && open(Channel::WriteResponse),
+            write_data_ready: self.write_data_ready() && open(Channel::WriteData),
+            write_response_valid: self.has_response(self.cycle) && open(Channel::WriteResponse),
             done_ready: open(Channel::Done),
         }
     }
@@ -169,24 +200,41 @@ impl Environment {
         }
         if inputs.write_response_valid {
             // The machine is always ready for a response.
-            self.responses.pop_front();
+            self.take_response();
         }
         if let Some(write) = outputs.write_data.filter(|_| inputs.write_data_ready) {
-            self.write(&write.data, write.strobe);
+            self.write(&write, self.cycle);
         }
         if let Some(burst) = outputs.read_request.filter(|_| inputs.read_request_ready) {
-            self.check("read", burst);
-            self.reads.push_back(Pending { burst, ready_at: self.cycle + self.latency });
+            self.request_read(burst, self.cycle);
         }
         if let Some(burst) = outputs.write_request.filter(|_| inputs.write_request_ready) {
-            self.check("write", burst);
-            self.writes.push_back(burst);
+            self.request_write(burst);
         }
         self.done |= outputs.done_valid && inputs.done_ready;
         self.cycle += 1;
     }
 
-    fn advance_read(&mut self) {
+    #[inline]
+    pub(crate) fn take_response(&mut self) {
+        self.responses.pop_front();
+    }
+
+    #[inline]
+    pub(crate) fn request_read(&mut self, burst: Burst, cycle: u64) {
+        self.check("read", burst);
+        self.reads.push_back(Pending { burst, ready_at: cycle + self.latency });
+    }
+
+    #[inline]
+    pub(crate) fn request_write(&mut self, burst: Burst) {
+        self.check("write", burst);
+        self.writes.push_back(burst);
+    }
+
+    /// Takes the beat of read data.
+    #[inline]
+    pub(crate) fn advance_read(&mut self) {
         if let Some(read) = self.reads.front_mut() {
             read.burst.beats = read.burst.beats.saturating_sub(1);
             read.burst.address = read.burst.address.wrapping_add(self.bus_bytes as u32);
@@ -223,7 +271,9 @@ impl Environment {
         beat
     }
 
-    fn write(&mut self, data: &Beat, strobe: u32) {
+    /// Takes a beat of write data in `cycle`.
+    pub(crate) fn write(&mut self, beat: &WriteBeat, cycle: u64) {
+        let WriteBeat { data, strobe } = beat;
         let Some(burst) = self.writes.front_mut() else { return };
         let from = burst.address as usize;
         if let Some(bytes) = self.bytes.get_mut(from..from + self.bus_bytes) {
@@ -235,7 +285,7 @@ impl Environment {
         burst.address = burst.address.wrapping_add(self.bus_bytes as u32);
         if burst.beats == 0 {
             self.writes.pop_front();
-            self.responses.push_back(self.cycle + self.latency);
+            self.responses.push_back(cycle + self.latency);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! when its tokens are pushed, when its last beat moves. Ideal means a memory that is always ready, with a fixed latency.
 
 use crate::load::JOB_DEPTH as LOAD_JOB_DEPTH;
-use crate::store::{FIFO_DEPTH, JOB_DEPTH as STORE_JOB_DEPTH};
+use crate::store::{pipeline_cycles, FIFO_DEPTH, JOB_DEPTH as STORE_JOB_DEPTH};
 use spec::command::TOKEN_LIMIT;
 use spec::{Command, Config, Execute, Load, Store, Tokens};
 use std::collections::VecDeque;
@@ -112,6 +112,8 @@ struct Timing {
     store_free: u64,
     store_jobs: History,
     packed: Option<u64>,
+    /// Cycles from the read of a group's last term to the first in which it can be packed.
+    group_latency: u64,
     groups_read: History,
     groups_packed: History,
     /// First cycle in which everything so far is complete.
@@ -141,6 +143,7 @@ impl Timing {
             store_free: 0,
             store_jobs: History::new(STORE_JOB_DEPTH),
             packed: None,
+            group_latency: pipeline_cycles(config.numerics()) + 1,
             groups_read: History::new(1),
             groups_packed: History::new(FIFO_DEPTH as usize),
             idle: 0,
@@ -242,9 +245,11 @@ impl Timing {
             let offset = u64::from(8 * (at % bus_bytes));
             for group in 0..groups {
                 let bits = if group + 1 == groups { last_group_bits } else { self.group_bits };
-                read = (read + 1).max(self.groups_packed.room(self.groups_read.count(), FIFO_DEPTH as usize));
+                // Credits are looked at by each term, but only the last takes one.
+                let first = (read + 1).max(self.groups_packed.room(self.groups_read.count(), FIFO_DEPTH as usize));
+                read = first + u64::from(store.terms) - 1;
                 self.groups_read.push(read);
-                pack = (pack + 1).max(read + 6) + bits.div_ceil(self.bus) - 1;
+                pack = (pack + 1).max(read + self.group_latency) + bits.div_ceil(self.bus) - 1;
                 self.groups_packed.push(pack);
             }
             let last_word = (last_group_bits - 1) % self.bus + 1;

@@ -25,11 +25,11 @@ impl<T: Copy> Queue<T> {
 
     /// The oldest entry.
     #[inline]
-    pub fn front(&self) -> Option<T> {
+    pub fn front(&self) -> Option<&T> {
         if self.count == 0 {
             None
         } else {
-            self.entries[self.head]
+            self.entries[self.head].as_ref()
         }
     }
 

@@ -7,15 +7,18 @@ use crate::load::Requester;
 use crate::pins::{Beat, Burst, WriteBeat};
 use crate::queue::Queue;
 use golden::{Bounds, Psum, Stream};
-use spec::{Config, Counter, Counters, Format, Rounding, Seed, Store, Tokens};
+use spec::{Config, Counter, Counters, Format, Numerics, Rounding, Seed, Store, Tokens};
 use std::collections::VecDeque;
 
 /// Depth of the queue of commands that are still to be packed.
 pub const JOB_DEPTH: usize = 4;
 /// Depth of the queue between requantizer and packer.
 pub const FIFO_DEPTH: u32 = 8;
-/// Cycles from the read of a group to the one in which it is in the queue's entry.
-const PIPELINE_CYCLES: u64 = 5;
+
+/// Cycles from the read of a group's last term to the one in which it is in the queue's entry.
+pub fn pipeline_cycles(numerics: &Numerics) -> u64 {
+    5 + u64::from(numerics.activation_table())
+}
 
 /// A command of the store queue.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +55,9 @@ struct Reader {
     row: u32,
     tile: u32,
     group: u32,
+    term: u32,
     row_bits_left: u32,
+    /// Of the group's first term.
     parameter_row: usize,
     /// Index of the row's first output, and of the group's, modulo 2^32.
     row_index: u32,
@@ -103,6 +108,7 @@ pub struct StoreEngine {
     ack_pending: bool,
     outstanding: u32,
     cycle: u64,
+    pipeline_cycles: u64,
     pipeline: VecDeque<u64>,
     fifo: u32,
     packer: Packer,
@@ -133,6 +139,7 @@ impl StoreEngine {
                 row: 0,
                 tile: 0,
                 group: 0,
+                term: 0,
                 row_bits_left: 0,
                 parameter_row: 0,
                 row_index: 0,
@@ -142,6 +149,7 @@ impl StoreEngine {
             ack_pending: false,
             outstanding: 0,
             cycle: 0,
+            pipeline_cycles: pipeline_cycles(config.numerics()),
             pipeline: VecDeque::new(),
             fifo: 0,
             packer: Packer::default(),
@@ -250,6 +258,7 @@ impl StoreEngine {
             row: 0,
             tile: 0,
             group: 0,
+            term: 0,
             row_bits_left: store.row_bits,
             parameter_row: store.parameter_row.into(),
             row_index: store.index,
@@ -266,11 +275,53 @@ impl StoreEngine {
         self.jobs.push(store);
     }
 
-    /// One cycle, apart from the issue of a command. `job` is the job queue's front at the start of the cycle.
+    /// Whether nothing happens until the next command is issued.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_idle() && self.pipeline.is_empty()
+    }
+
+    /// Lets `cycles` cycles of rest pass.
+    pub fn rest(&mut self, cycles: u64) {
+        self.cycle += cycles;
+    }
+
+    /// Cycles that are sure to pass before a command can be issued, tokens and job queue aside.
+    #[inline]
+    pub fn busy_cycles(&self) -> u64 {
+        self.reads_left().max(self.requester.left.into())
+    }
+
+    fn reads_left(&self) -> u64 {
+        let Some(store) = self.reader.command else { return 0 };
+        let row_groups = (u32::from(store.tiles) - 1) * self.column_groups + u32::from(store.last_groups);
+        let done = self.reader.tile * self.column_groups + self.reader.group;
+        let rows_left = u64::from(u32::from(store.rows) - self.reader.row);
+        (rows_left * u64::from(row_groups) - u64::from(done)) * u64::from(store.terms) - u64::from(self.reader.term)
+    }
+
+    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the job queue,
+    /// or the push to load comes.
+    #[inline]
+    pub fn steady_cycles(&self) -> u64 {
+        let read = if self.reader.command.is_some() { self.reads_left() - 1 } else { u64::MAX };
+        let packed = match self.packer.job {
+            Some(job) => {
+                // At most a word a cycle.
+                let words = |bits: u32| u64::from(bits.div_ceil(self.bus));
+                let left = u64::from(self.packer.rows_left - 1) * words(job.row_bits) + words(self.packer.bits_left);
+                left.saturating_sub(1)
+            }
+            None if self.jobs.is_empty() => u64::MAX,
+            None => 0,
+        };
+        let acknowledged = if self.ack_pending { self.busy_cycles().max(self.outstanding.into()) } else { u64::MAX };
+        read.min(packed).min(acknowledged)
+    }
+
+    /// One cycle, apart from the issue of a command.
     #[inline]
     pub fn step<T: Psum>(
         &mut self,
-        job: Option<Store>,
         pins: StorePins,
         array: &Array<T>,
         buffers: &Buffers,
@@ -285,11 +336,12 @@ impl StoreEngine {
         self.outstanding -= u32::from(pins.response);
         // The packer sees the credits and the FIFO of the start of the cycle; the reader likewise.
         let may_read = self.reader.command.is_some() && self.credits > 0;
-        let (code, group_taken) = self.step_packer(job, pins.data_ready, counters);
-        if may_read {
+        let (code, group_taken) = self.step_packer(pins.data_ready, counters);
+        if may_read && self.read_term() {
             pushes.execute = self.read_group(array, buffers);
+            self.credits -= 1;
         }
-        self.credits = self.credits - u32::from(may_read) + u32::from(group_taken);
+        self.credits += u32::from(group_taken);
         self.fifo -= u32::from(group_taken);
         if self.pipeline.front() == Some(&self.cycle) {
             self.pipeline.pop_front();
@@ -306,18 +358,36 @@ impl StoreEngine {
         self.reader.command.is_none() && !self.requester.is_active() && self.outstanding == 0
     }
 
-    /// Reads one group; returns whether the token to execute is pushed.
+    /// Reads one term of a group; returns whether it is the last.
+    #[inline]
+    fn read_term(&mut self) -> bool {
+        self.reader.term += 1;
+        let last = self.reader.command.is_some_and(|store| self.reader.term == store.terms.into());
+        if last {
+            self.reader.term = 0;
+        }
+        last
+    }
+
+    /// Takes one group, all of whose terms are read; returns whether the token to execute is pushed.
     fn read_group<T: Psum>(&mut self, array: &Array<T>, buffers: &Buffers) -> bool {
         let Some(store) = self.reader.command else { return false };
         let reader = &mut self.reader;
-        let row = u32::from(store.accumulator_row) + reader.row + reader.tile * u32::from(store.tile_stride);
+        let terms = u32::from(store.terms);
+        let row = u32::from(store.accumulator_row) + reader.row * terms + reader.tile * u32::from(store.tile_stride);
         let bound = |encoded: u16| self.format.decode(encoded.into());
         let bounds = Bounds { low: bound(store.low), high: bound(store.high) };
         let stream = self.stochastic.as_ref().map(|stochastic| (&stochastic.stream, reader.index));
-        if let Some(channels) = buffers.parameters(reader.parameter_row) {
+        if let Some(channels) = buffers.parameters(reader.parameter_row, terms as usize) {
             let col = reader.group * self.lanes;
             let at = (row as usize, col as usize);
             array.requantize(store.half, at, channels, &bounds, stream, &mut self.outputs);
+        }
+        if store.table {
+            for output in &mut self.outputs {
+                let entry = self.format.encode((*output).into()) as usize;
+                *output = buffers.table().get(entry).copied().unwrap_or(*output);
+            }
         }
         let bits = self.format.bits();
         for &output in &self.outputs {
@@ -325,8 +395,8 @@ impl StoreEngine {
             self.bits.push(self.format.encode(output.into()), n_bits as usize);
             reader.row_bits_left -= n_bits;
         }
-        self.pipeline.push_back(self.cycle + PIPELINE_CYCLES);
-        reader.parameter_row += 1;
+        self.pipeline.push_back(self.cycle + self.pipeline_cycles);
+        reader.parameter_row += terms as usize;
         reader.group += 1;
         reader.index = reader.index.wrapping_add(self.lanes);
         let last_tile = reader.tile + 1 == u32::from(store.tiles);
@@ -355,9 +425,9 @@ impl StoreEngine {
 
     /// One cycle of the packer; returns what it was at and whether it took a group from the FIFO.
     #[inline]
-    fn step_packer(&mut self, job: Option<Store>, ready: bool, counters: &mut Counters) -> (Counter, bool) {
+    fn step_packer(&mut self, ready: bool, counters: &mut Counters) -> (Counter, bool) {
         if self.packer.job.is_none() {
-            if let Some(job) = job {
+            if let Some(&job) = self.jobs.front() {
                 self.jobs.pop();
                 self.packer.job = Some(job);
                 self.packer.rows_left = job.rows.into();

@@ -1,11 +1,15 @@
-//! A VCD of a run: what every engine is at, in words that a waveform viewer shows.
+//! What every engine is at in each cycle of a run: a VCD for waveform viewers, a timeline for trace viewers.
 
 use crate::machine::Machine;
 use crate::memory::Environment;
 use std::io;
 use vcd::{IdCode, TimescaleUnit, VarType, Writer};
 
-/// Writes one time step a cycle: the counter that counts in each group as its index, and the rows streamed so far.
+mod timeline;
+
+pub use timeline::Timeline;
+
+/// A VCD. Writes one time step a cycle: the counter that counts in each group as its index, and the rows streamed so far.
 pub struct Trace<W: io::Write> {
     writer: Writer<W>,
     codes: [IdCode; 5],

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub mod hand;
+pub mod plain;
+pub mod programs;
 
 use spec::config::RawConfig;
 use spec::Config;
