@@ -109,12 +109,14 @@ impl Patch {
 }
 
 fn patch(plan: &Plan, rows: [usize; 2], cols: [usize; 2]) -> Patch {
-    let input = plan.input;
+    let (input, last_col) = (plan.input, cols[1] - 1);
     let rows = reach(&plan.window, 0, rows, input.height);
     let mut cols = reach(&plan.window, 1, cols, input.width);
     if let Some(groups) = plan.lane_groups {
         // A buffer row ends with its newest pixel: at the right edge that one is beyond the input, padded, and older ones are not.
-        cols[1] += groups.count - 1;
+        let window = &plan.window;
+        let newest = (last_col * window.stride[1] + window.kernel[1]).saturating_sub(window.pad_before[1]);
+        cols[1] = cols[1].max(newest.min(input.width + groups.touched - 1));
     }
     Patch { rows, cols }
 }

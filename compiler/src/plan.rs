@@ -57,6 +57,8 @@ pub(crate) struct WeightTile {
 pub(crate) struct LaneGroups {
     pub log2: u32,
     pub count: usize,
+    /// Groups that the mesh's rows touch, a last one with too few lanes included.
+    pub touched: usize,
 }
 
 /// Everything about a layer that does not depend on its tiling.
@@ -271,7 +273,7 @@ impl Plan {
         let padding = self.window.pad_before[1].max(self.window.pad_after[1]);
         let plain = groups == 1 && self.window.dilation[1] == 1 && padding < self.window.kernel[1];
         let plain = plain && self.form == Form::Sliding;
-        (fits && plain && count >= 2).then_some(LaneGroups { log2, count })
+        (fits && plain && count >= 2).then_some(LaneGroups { log2, count, touched: g.rows().div_ceil(1 << log2) })
     }
 
     /// Adds the step of the last slice for one tap; `lane` gives a lane's window position and channel.
