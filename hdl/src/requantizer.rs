@@ -35,12 +35,12 @@ pub struct Requantizer {
     valid: Delay,
     low: Delay,
     high: Delay,
-    accumulators: Unpack,
-    records: Unpack,
-    indices: Vec<Unpack>,
     random: Vec<RandomBits>,
     lanes: Vec<RequantizerLane>,
     group: Pack,
+    accumulator_bits: Const,
+    record_bits: Const,
+    index_bits: Const,
     _n_lanes: usize,
     _n_stochastic: usize,
 }
@@ -50,6 +50,7 @@ impl Requantizer {
         let (numerics, n_lanes) = (config.numerics(), config.geometry().requantizer_lanes());
         let (accumulator, record) = (bits(numerics.accumulator_bits()), parameter_bits(config));
         let (output, bound) = (bits(numerics.output().bits()), bits(numerics.bound().bits()));
+        let lane_bits = |width: usize| Const::new(width as u128, bits_for(n_lanes * width)); // widening
         let (n_stochastic, random) = (n_stochastic(config), bits(numerics.rounding().random_bits()));
         Requantizer {
             clock: ClockIn::default(),
@@ -68,12 +69,12 @@ impl Requantizer {
             valid: Delay::new(1, REQUANTIZER_LATENCY),
             low: Delay::new(bound, REQUANTIZER_LATENCY - 1),
             high: Delay::new(bound, REQUANTIZER_LATENCY - 1),
-            accumulators: Unpack::new(n_lanes, accumulator),
-            records: Unpack::new(n_lanes, record),
-            indices: (0..n_stochastic).map(|_| Unpack::new(n_lanes, INDEX_BITS)).collect(),
             random: (0..n_stochastic * n_lanes).map(|_| RandomBits::new(random)).collect(),
             lanes: (0..n_lanes).map(|_| RequantizerLane::new(numerics)).collect(),
             group: Pack::new(n_lanes, output),
+            accumulator_bits: lane_bits(accumulator),
+            record_bits: lane_bits(record),
+            index_bits: lane_bits(INDEX_BITS),
             _n_lanes: n_lanes,
             _n_stochastic: n_stochastic,
         }
@@ -92,23 +93,20 @@ impl Logic for Requantizer {
         self.valid.d_in.next = self.valid_in.val();
         self.low.d_in.next = self.low_in.val();
         self.high.d_in.next = self.high_in.val();
-        self.accumulators.bus_in.next = self.accumulators_in.val();
-        self.records.bus_in.next = self.records_in.val();
         for i in 0..self._n_lanes {
             self.lanes[i].clock.next = self.clock.val();
             self.lanes[i].reset.next = self.reset.val();
-            self.lanes[i].accumulator_in.next = self.accumulators.lanes_out[i].val();
-            self.lanes[i].record_in.next = self.records.lanes_out[i].val();
+            self.lanes[i].accumulator_in.next = self.accumulators_in.val() >> (self.accumulator_bits.val() * i);
+            self.lanes[i].record_in.next = self.records_in.val() >> (self.record_bits.val() * i);
             self.lanes[i].low_in.next = self.low.d_out.val();
             self.lanes[i].high_in.next = self.high.d_out.val();
             self.group.lanes_in[i].next = self.lanes[i].output_out.val();
         }
         for j in 0..self._n_stochastic {
-            self.indices[j].bus_in.next = self.indices_in[j].val();
             for i in 0..self._n_lanes {
                 self.random[i].clock.next = self.clock.val();
                 self.random[i].reset.next = self.reset.val();
-                self.random[i].index_in.next = self.indices[j].lanes_out[i].val();
+                self.random[i].index_in.next = self.indices_in[j].val() >> (self.index_bits.val() * i);
                 self.random[i].key_in.next = self.key_in[j].val();
                 self.random[i].key_late_in.next = self.key_late_in[j].val();
                 self.random[i].mask_in.next = self.mask_in[j].val();
