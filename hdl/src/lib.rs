@@ -62,6 +62,8 @@ pub mod tokens;
 pub mod top;
 pub mod unpack_words;
 pub mod wait_code;
+pub mod walk;
+pub mod walk_fields;
 pub mod widths;
 pub mod write_rows;
 

@@ -234,6 +234,8 @@ impl Logic for Top {
         self.datapath.row_valid_in.next = self.execute.row_valid_out.val();
         self.datapath.row_swap_in.next = self.execute.row_swap_out.val();
         self.datapath.row_control_in.next = self.execute.row_control_out.val();
+        self.datapath.row_keep_in.next = self.execute.row_keep_out.val();
+        self.datapath.row_pad_in.next = self.execute.row_pad_out.val();
         self.weight_buffer.read_enable_in.next = self.execute.weight_read_out.val();
         self.weight_buffer.read_addr_in.next = self.execute.weight_addr_out.val();
         self.datapath.weight_row_in.next = self.weight_buffer.read_row_out.val();

@@ -11,6 +11,12 @@ pub const COUNT_BITS: usize = 16;
 pub const COMMAND_BITS: usize = spec::command::COMMAND_BITS;
 /// An output's index within its tensor, and what it grows by from row to row.
 pub const INDEX_BITS: usize = 32;
+/// The place of a streamed row among the pixels of a line, and of its line; and what they grow by.
+pub const X_BITS: usize = spec::Walk::X_BITS as usize; // widening
+pub const Y_BITS: usize = spec::Walk::Y_BITS as usize; // widening
+pub const STEP_BITS: usize = spec::Walk::STEP_BITS as usize; // widening
+/// Accumulator rows from one streamed row to the next.
+pub const ACCUMULATOR_STEP_BITS: usize = 4;
 /// The key of the permutation that makes random bits.
 pub const KEY_BITS: usize = 64;
 /// The bit at which a piece of memory begins, within a byte.
