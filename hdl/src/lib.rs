@@ -25,6 +25,7 @@ pub mod execute_fields;
 pub mod fetch;
 pub mod first_rounding;
 pub mod issue;
+pub mod jobs;
 pub mod leaves;
 pub mod load;
 pub mod load_fields;

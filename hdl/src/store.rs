@@ -1,6 +1,7 @@
 //! Accumulator to memory.
 
 use crate::dispatch::Dispatch;
+use crate::jobs::Jobs;
 use crate::pack_rows::PackRows;
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
@@ -66,6 +67,7 @@ pub struct Store {
     /// Payload bits packed in this cycle.
     pub output_bits_out: WireOut,
     dispatch: Dispatch,
+    jobs: Jobs,
     reader: StoreReader,
     read_valid: Register,
     column_group: Select,
@@ -132,7 +134,8 @@ impl Store {
             pack_events_out: WireOut::new(pack.len()),
             write_beat_out: WireOut::new(1),
             output_bits_out: WireOut::new(bits_for(bus_bits)),
-            dispatch: Dispatch::new(bus_bits, StoreFields::job_ranges(bus_bits)),
+            dispatch: Dispatch::new(bus_bits),
+            jobs: Jobs::new(StoreFields::job_ranges(bus_bits)),
             reader: StoreReader::new(config),
             read_valid: Register::new(1),
             column_group: Select::new(g.column_groups(), accumulators),
@@ -161,8 +164,21 @@ impl Logic for Store {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, dispatch, reader, read_valid, requantizer, groups, pack_rows, ack_pending, outstanding);
+        clock!(
+            self,
+            clock,
+            dispatch,
+            jobs,
+            reader,
+            read_valid,
+            requantizer,
+            groups,
+            pack_rows,
+            ack_pending,
+            outstanding
+        );
         self.dispatch.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
         self.read_valid.reset.next = self.reset.val();
         self.requantizer.reset.next = self.reset.val();
@@ -196,6 +212,7 @@ impl Logic for Store {
         self.dispatch.second_available_in.next = self.second_available_in.val();
         self.dispatch.first_space_in.next = self.first_space_in.val();
         self.dispatch.second_space_in.next = self.second_space_in.val();
+        self.dispatch.job_space_in.next = self.jobs.space_out.val();
         self.pop_first_out.next = self.dispatch.pop_first_out.val();
         self.pop_second_out.next = self.dispatch.pop_second_out.val();
         self.reserve_first_out.next = self.dispatch.reserve_first_out.val();
@@ -251,9 +268,11 @@ impl Logic for Store {
         self.groups.read_ready_in.next = self.pack_rows.group_taken_out.val();
 
         // Groups to write data.
-        self.dispatch.job_ready_in.next = self.pack_rows.job_ready_out.val();
-        self.pack_rows.job_valid_in.next = self.dispatch.job_valid_out.val();
-        self.pack_rows.job_in.next = self.dispatch.job_out.val();
+        self.jobs.write_valid_in.next = self.dispatch.take_out.val();
+        self.jobs.command_in.next = self.command_in.val();
+        self.jobs.job_ready_in.next = self.pack_rows.job_ready_out.val();
+        self.pack_rows.job_valid_in.next = self.jobs.job_valid_out.val();
+        self.pack_rows.job_in.next = self.jobs.job_out.val();
         self.pack_rows.group_valid_in.next = self.groups.read_valid_out.val();
         self.pack_rows.group_in.next = self.groups.read_data_out.val();
         self.pack_rows.write_ready_in.next = self.write_data_ready_in.val();
@@ -266,7 +285,7 @@ impl Logic for Store {
         self.idle_out.next = !self.reading.val()
             & !self.requesting.val()
             & !self.ack_pending.d_out.val()
-            & !self.dispatch.job_valid_out.val()
+            & !self.jobs.job_valid_out.val()
             & !self.pack_rows.active_out.val()
             & !self.groups.read_valid_out.val()
             & (self.outstanding.d_out.val() == 0);

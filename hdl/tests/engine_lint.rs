@@ -7,6 +7,7 @@ use hdl::bits::Bits;
 use hdl::cut_groups::CutGroups;
 use hdl::dispatch::Dispatch;
 use hdl::issue::Issue;
+use hdl::jobs::Jobs;
 use hdl::load_fields::LoadFields;
 use hdl::pack_rows::PackRows;
 use hdl::prelude::{Gather, Mask, Scatter};
@@ -221,7 +222,9 @@ fn small_blocks_agree_with_icarus() {
 
 #[test]
 fn blocks_of_load_agree_with_icarus() {
-    agrees_with_icarus("dispatch", Dispatch::new(32, LoadFields::job_ranges(32)), 1000, 200, only_loads);
+    agrees_with_icarus("dispatch", Dispatch::new(32), 1000, 1, only_loads);
+    // The queue's words are undefined until each has been written once.
+    agrees_with_icarus("jobs", Jobs::new(LoadFields::job_ranges(32)), 1000, 200, only_loads);
     agrees_with_icarus("unpack_words", UnpackWords::new(32), 2000, 1, only_loads);
     for config in [tiny(), wide()] {
         agrees_with_icarus("write_rows", WriteRows::new(&config), 500, 1, only_loads);
