@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod leaves;
 pub mod load;
 pub mod load_fields;
+pub mod lookup;
 pub mod mesh;
 pub mod mesh_row;
 pub mod module;
@@ -66,6 +67,7 @@ pub mod wait_code;
 pub mod walk;
 pub mod walk_fields;
 pub mod widths;
+pub mod window_lanes;
 pub mod write_rows;
 
 mod delay;

@@ -5,7 +5,7 @@ use crate::jobs::Jobs;
 use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::unpack_words::UnpackWords;
-use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
+use crate::widths::{n_tables, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::write_rows::WriteRows;
 use spec::{Config, Counter};
 
@@ -44,6 +44,7 @@ pub struct Load {
     pub activation_write_out: WireOut,
     pub weight_write_out: WireOut,
     pub parameter_write_out: WireOut,
+    pub table_write_out: Vec<WireOut>,
     pub row_addr_out: WireOut,
     pub row_bank_out: WireOut,
     pub row_data_out: WireOut,
@@ -67,6 +68,7 @@ pub struct Load {
     requesting: WireLocal,
     unpacking: WireLocal,
     waiting: WireLocal,
+    _n_tables: usize,
 }
 
 impl Load {
@@ -100,6 +102,7 @@ impl Load {
             activation_write_out: WireOut::new(1),
             weight_write_out: WireOut::new(1),
             parameter_write_out: WireOut::new(1),
+            table_write_out: WireOut::vec(n_tables(config), 1),
             row_addr_out: WireOut::new(row_addr_bits(config)),
             row_bank_out: WireOut::new(index_bits(g.requantizer_lanes())),
             row_data_out: WireOut::new(row_bits(config)),
@@ -120,6 +123,7 @@ impl Load {
             requesting: WireLocal::new(1),
             unpacking: WireLocal::new(1),
             waiting: WireLocal::new(1),
+            _n_tables: n_tables(config),
         }
     }
 }
@@ -176,6 +180,9 @@ impl Logic for Load {
         self.activation_write_out.next = self.write_rows.activation_write_out.val();
         self.weight_write_out.next = self.write_rows.weight_write_out.val();
         self.parameter_write_out.next = self.write_rows.parameter_write_out.val();
+        for i in 0..self._n_tables {
+            self.table_write_out[i].next = self.write_rows.table_write_out[i].val();
+        }
         self.row_addr_out.next = self.write_rows.row_addr_out.val();
         self.row_bank_out.next = self.write_rows.row_bank_out.val();
         self.row_data_out.next = self.write_rows.row_data_out.val();

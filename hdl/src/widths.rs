@@ -21,6 +21,12 @@ pub const ACCUMULATOR_STEP_BITS: usize = 4;
 pub const KEY_BITS: usize = 64;
 /// The bit at which a piece of memory begins, within a byte.
 pub const START_BIT_BITS: usize = 3;
+/// The lanes that a piece of a window takes: 0, or 1 more than their logarithm.
+pub const LANE_GROUP_BITS: usize = 4;
+/// The field with the number of terms.
+pub const TERM_BITS: usize = 4;
+/// The field with the bits of a stored row.
+pub const STORE_ROW_BITS: usize = 28;
 /// The field with the number of groups in the last tile.
 pub const LAST_GROUP_BITS: usize = 7;
 /// The clamp bounds in a command; of each, the output's bits matter.
@@ -54,7 +60,8 @@ pub fn row_bits(config: &Config) -> usize {
 pub fn row_addr_bits(config: &Config) -> usize {
     let g = config.geometry();
     let deepest = g.activation_buffer_rows().max(g.weight_buffer_rows()).max(g.parameter_rows());
-    index_bits(deepest)
+    let entries = n_tables(config) << config.numerics().output().bits();
+    index_bits(deepest.max(entries))
 }
 
 /// A row of the activation buffer.
@@ -85,6 +92,11 @@ pub fn group_bits(config: &Config) -> usize {
 /// Whether the machine rounds stochastically, as a count of the blocks for it: 0 or 1.
 pub fn n_stochastic(config: &Config) -> usize {
     usize::from(config.numerics().rounding().random_bits() > 0)
+}
+
+/// Whether the machine has an activation table, as a count of the blocks for it: 0 or 1.
+pub fn n_tables(config: &Config) -> usize {
+    usize::from(config.numerics().activation_table())
 }
 
 /// A width of the configuration as the crate counts widths.
