@@ -48,12 +48,12 @@ macro_rules! ports {
                 clock(self)
             }
             fn inputs(&mut self) -> Vec<(&'static str, &mut $crate::signal::WireIn)> {
-                let inputs = vec![$((stringify!($input), &mut self.$input)),*];
+                let inputs = [$((stringify!($input), &mut self.$input)),*].into_iter();
                 $(
-                    let mut inputs = inputs;
-                    inputs.extend(self.$optional.iter_mut().map(|port| (concat!(stringify!($optional), "_0"), port)));
+                    let optional = self.$optional.iter_mut();
+                    let inputs = inputs.chain(optional.map(|port| (concat!(stringify!($optional), "_0"), port)));
                 )*
-                inputs
+                inputs.collect()
             }
             fn outputs(&self) -> Vec<(&'static str, &$crate::signal::WireOut)> {
                 vec![$((stringify!($output), &self.$output)),*]
