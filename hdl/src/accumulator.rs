@@ -21,11 +21,11 @@ pub struct Accumulator {
     pub store_addr_in: WireIn,
     pub store_half_in: WireIn,
     pub store_data_out: WireOut,
-    psums: Unpack,
     columns: Vec<AccumulatorColumn>,
     store_row: Pack,
     store_half: Register,
     written: WireLocal,
+    psum_bits: Const,
     _cols: usize,
     _last: usize,
 }
@@ -43,11 +43,11 @@ impl Accumulator {
             store_addr_in: WireIn::new(index_bits(config.geometry().accumulator_rows())),
             store_half_in: WireIn::new(1),
             store_data_out: WireOut::new(row_bits),
-            psums: Unpack::new(cols, row_bits / cols),
             columns: (0..cols).map(|_| AccumulatorColumn::new(config)).collect(),
             store_row: Pack::new(cols, row_bits / cols),
             store_half: Register::new(1),
             written: WireLocal::new(row_control::bits(config)),
+            psum_bits: Const::new((row_bits / cols) as u128, bits_for(row_bits)), // widening
             _cols: cols,
             _last: cols - 1,
         }
@@ -62,7 +62,6 @@ impl Logic for Accumulator {
         clock!(self, clock, store_half);
         self.store_half.reset.next = self.reset.val();
         self.store_half.d_in.next = self.store_half_in.val();
-        self.psums.bus_in.next = self.psums_in.val();
         self.columns[0].control_in.next = self.control_in.val();
         for i in 1..self._cols {
             self.columns[i].control_in.next = self.columns[i - 1].control_out.val();
@@ -70,7 +69,7 @@ impl Logic for Accumulator {
         for i in 0..self._cols {
             self.columns[i].clock.next = self.clock.val();
             self.columns[i].reset.next = self.reset.val();
-            self.columns[i].psum_in.next = self.psums.lanes_out[i].val();
+            self.columns[i].psum_in.next = self.psums_in.val() >> (self.psum_bits.val() * i);
             self.columns[i].store_addr_in.next = self.store_addr_in.val();
             self.columns[i].store_half_in.next = self.store_half.d_out.val();
             self.store_row.lanes_in[i].next = self.columns[i].store_data_out.val();

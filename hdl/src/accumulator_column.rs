@@ -4,10 +4,10 @@ use crate::prelude::*;
 use crate::row_control;
 use spec::Config;
 
-/// Two memories of psums, the halves, and an adder.
+/// Two memories of psums, the halves, with an adder and a comparator.
 ///
 /// 1. `control_in` (layout in [`row_control`]) and `psum_in` of a row come in the same cycle T. The row's half is read in T and
-///    written in T+1 with the psum, or with its old content plus the psum; sums wrap.
+///    written in T+1 with the psum, the greater of its old content and the psum (signed), or their sum, which wraps.
 /// 2. `control_out` is `control_in` one cycle later: for the next column, and what this column writes.
 /// 3. The half that is not read for `control_in` is read at `store_addr_in`; in the next cycle `store_data_out` is the content of
 ///    the half that `store_half_in` names then.
@@ -35,6 +35,7 @@ pub struct AccumulatorColumn {
     write_valid: WireLocal,
     write_half: WireLocal,
     write_overwrite: WireLocal,
+    write_maximum: WireLocal,
     write_address: WireLocal,
     old: WireLocal,
     sum: WireLocal,
@@ -69,6 +70,7 @@ impl AccumulatorColumn {
             write_valid: WireLocal::new(1),
             write_half: WireLocal::new(1),
             write_overwrite: WireLocal::new(1),
+            write_maximum: WireLocal::new(1),
             write_address: WireLocal::new(addr_bits),
             old: WireLocal::new(psum_bits),
             sum: WireLocal::new(psum_bits),
@@ -78,7 +80,7 @@ impl AccumulatorColumn {
 }
 
 impl Logic for AccumulatorColumn {
-    module!("accumulator_column", "One column of the accumulator: two memories of psums and an adder.");
+    module!("accumulator_column", "One column of the accumulator: two memories of psums, an adder and a comparator.");
 
     #[hdl_gen]
     fn update(&mut self) {
@@ -111,16 +113,23 @@ impl Logic for AccumulatorColumn {
         self.write_valid.next = self.control.d_out.val().get_bit(0);
         self.write_half.next = self.control.d_out.val().get_bit(1);
         self.write_overwrite.next = self.control.d_out.val().get_bit(2);
+        self.write_maximum.next = self.control.d_out.val().get_bit(4);
         self.write_address.next = self.control.d_out.val() >> self.address_shift.val();
         self.old.next = self.half_0.read_data_out.val();
-        if self.write_overwrite.val().any() {
-            self.old.next = 0.into();
-        } else if self.forward.d_out.val().any() {
+        if self.forward.d_out.val().any() {
             self.old.next = self.forwarded.d_out.val();
         } else if self.write_half.val().any() {
             self.old.next = self.half_1.read_data_out.val();
         }
         self.sum.next = self.old.val() + self.psum.d_out.val();
+        if self.write_overwrite.val().any() {
+            self.sum.next = self.psum.d_out.val();
+        } else if self.write_maximum.val().any() {
+            self.sum.next = self.psum.d_out.val();
+            if signed_cast(self.old.val()) > signed_cast(self.psum.d_out.val()) {
+                self.sum.next = self.old.val();
+            }
+        }
         self.half_0.write_enable_in.next = self.write_valid.val() & !self.write_half.val();
         self.half_0.write_addr_in.next = self.write_address.val();
         self.half_0.write_data_in.next = self.sum.val();

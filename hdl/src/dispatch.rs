@@ -1,20 +1,15 @@
-//! From the head of a command queue to requests and jobs.
+//! From the head of a command queue to requests.
 
 use crate::issue::Issue;
 use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::requester::Requester;
-use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, JOB_QUEUE_DEPTH, START_BIT_BITS};
-use crate::Queue;
+use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
 
-/// Takes the commands of load or store, offers their requests and queues them as jobs for whoever moves the data.
+/// Takes the commands of load or store and offers their requests.
 ///
-/// 1. A command is taken when `ready_in` is high, the last command's requests are all taken, the tokens allow it and
-///    a job
-///    fits. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
-/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are
-///    0. It leaves
-///    at an edge where `job_ready_in` is high.
+/// A command is taken when `ready_in` and `job_space_in` are high, the last command's requests are all taken and the tokens allow
+/// it. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
 ///
 /// Load and store commands have tokens, number, address, stride and length of their requests at the same places.
 #[derive(LogicBlock)]
@@ -29,6 +24,7 @@ pub struct Dispatch {
     pub second_available_in: WireIn,
     pub first_space_in: WireIn,
     pub second_space_in: WireIn,
+    pub job_space_in: WireIn,
     pub take_out: WireOut,
     pub wait_command_out: WireOut,
     pub wait_first_out: WireOut,
@@ -43,21 +39,13 @@ pub struct Dispatch {
     pub request_taken_out: WireOut,
     pub request_address_out: WireOut,
     pub request_beats_out: WireOut,
-    pub job_valid_out: WireOut,
-    pub job_ready_in: WireIn,
-    pub job_out: WireOut,
     fields: LoadFields,
     issue: Issue,
     requester: Requester,
-    kept: Gather,
-    jobs: Queue,
-    job: Scatter,
 }
 
 impl Dispatch {
-    /// Jobs keep the `ranges` (first bit, width) of a command.
-    pub fn new(bus_bits: usize, ranges: Vec<(usize, usize)>) -> Dispatch {
-        let kept = Gather::new(COMMAND_BITS, ranges.clone());
+    pub fn new(bus_bits: usize) -> Dispatch {
         Dispatch {
             clock: ClockIn::default(),
             reset: WireIn::new(1),
@@ -69,6 +57,7 @@ impl Dispatch {
             second_available_in: WireIn::new(1),
             first_space_in: WireIn::new(1),
             second_space_in: WireIn::new(1),
+            job_space_in: WireIn::new(1),
             take_out: WireOut::new(1),
             wait_command_out: WireOut::new(1),
             wait_first_out: WireOut::new(1),
@@ -83,27 +72,20 @@ impl Dispatch {
             request_taken_out: WireOut::new(1),
             request_address_out: WireOut::new(ADDRESS_BITS),
             request_beats_out: WireOut::new(COUNT_BITS),
-            job_valid_out: WireOut::new(1),
-            job_ready_in: WireIn::new(1),
-            job_out: WireOut::new(COMMAND_BITS),
             fields: LoadFields::new(bus_bits),
             issue: Issue::new(),
             requester: Requester::new(bus_bits),
-            jobs: Queue::new(kept.bits_out.width(), JOB_QUEUE_DEPTH),
-            kept,
-            job: Scatter::new(COMMAND_BITS, ranges),
         }
     }
 }
 
 impl Logic for Dispatch {
-    module!("dispatch", "Takes the commands of load or store, offers their requests and queues them as jobs.");
+    module!("dispatch", "Takes the commands of load or store and offers their requests.");
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, requester, jobs);
+        clock!(self, clock, requester);
         self.requester.reset.next = self.reset.val();
-        self.jobs.reset.next = self.reset.val();
         self.fields.command_in.next = self.command_in.val();
 
         self.issue.ready_in.next = self.ready_in.val() & !self.requester.active_out.val();
@@ -116,7 +98,7 @@ impl Logic for Dispatch {
         self.issue.second_available_in.next = self.second_available_in.val();
         self.issue.first_space_in.next = self.first_space_in.val();
         self.issue.second_space_in.next = self.second_space_in.val();
-        self.issue.job_space_in.next = self.jobs.write_ready_out.val();
+        self.issue.job_space_in.next = self.job_space_in.val();
         self.take_out.next = self.issue.take_out.val();
         self.wait_command_out.next = self.issue.wait_command_out.val();
         self.wait_first_out.next = self.issue.wait_first_out.val();
@@ -138,22 +120,13 @@ impl Logic for Dispatch {
         self.request_taken_out.next = self.requester.taken_out.val();
         self.request_address_out.next = self.requester.request_address_out.val();
         self.request_beats_out.next = self.requester.request_beats_out.val();
-
-        self.kept.bus_in.next = self.command_in.val();
-        self.jobs.write_valid_in.next = self.issue.take_out.val();
-        self.jobs.write_data_in.next = self.kept.bits_out.val();
-        self.jobs.read_ready_in.next = self.job_ready_in.val();
-        self.job.bits_in.next = self.jobs.read_data_out.val();
-        self.job_valid_out.next = self.jobs.read_valid_out.val();
-        self.job_out.next = self.job.bus_out.val();
     }
 }
 
 ports!(
     Dispatch, clock,
     in reset, ready_in, command_valid_in, command_in, start_bit_in, first_available_in, second_available_in,
-    first_space_in, second_space_in, request_ready_in, job_ready_in;
+    first_space_in, second_space_in, job_space_in, request_ready_in;
     out take_out, wait_command_out, wait_first_out, wait_second_out, wait_space_out, pop_first_out, pop_second_out,
-    reserve_first_out, reserve_second_out, request_valid_out, request_taken_out, request_address_out, request_beats_out,
-    job_valid_out, job_out
+    reserve_first_out, reserve_second_out, request_valid_out, request_taken_out, request_address_out, request_beats_out
 );

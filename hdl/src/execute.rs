@@ -6,7 +6,7 @@ use crate::preload::Preload;
 use crate::prelude::*;
 use crate::row_control;
 use crate::stream::Stream;
-use crate::widths::{COMMAND_BITS, COUNT_BITS};
+use crate::widths::{bits, COMMAND_BITS};
 use spec::{Config, Counter};
 
 /// Takes execute commands; preloads one fold's weights while the fold before streams.
@@ -42,6 +42,8 @@ pub struct Execute {
     pub row_valid_out: WireOut,
     pub row_swap_out: WireOut,
     pub row_control_out: WireOut,
+    pub row_keep_out: WireOut,
+    pub row_pad_out: WireOut,
     pub finish_held_in: WireIn,
     pub idle_out: WireOut,
     /// Counters `execute_stream` .. `execute_wait_space`.
@@ -52,20 +54,14 @@ pub struct Execute {
     preload: Preload,
     stream: Stream,
     pending: Register,
-    fold_rows: RegisterEnabled,
-    fold_activation_row: RegisterEnabled,
-    fold_accumulator_row: RegisterEnabled,
-    fold_flags: RegisterEnabled,
-    flags: Join,
+    // The command of the fold that is preloaded.
+    fold: RegisterEnabled,
     events: Pack,
     is_preloaded: WireLocal,
     start: WireLocal,
     take: WireLocal,
     is_quiet: WireLocal,
 }
-
-/// The flags of a fold, as they stand in `fold_flags`: half, overwrite, push late, push to load, push to store.
-const FLAGS: [usize; 5] = [1; 5];
 
 impl Execute {
     pub fn new(config: &Config) -> Execute {
@@ -95,6 +91,8 @@ impl Execute {
             row_valid_out: WireOut::new(1),
             row_swap_out: WireOut::new(1),
             row_control_out: WireOut::new(row_control::bits(config)),
+            row_keep_out: WireOut::new(g.rows()),
+            row_pad_out: WireOut::new(bits(config.numerics().activation().bits())),
             finish_held_in: WireIn::new(1),
             idle_out: WireOut::new(1),
             execute_events_out: WireOut::new(n_events),
@@ -104,11 +102,7 @@ impl Execute {
             preload: Preload::new(config),
             stream: Stream::new(config),
             pending: Register::new(1),
-            fold_rows: RegisterEnabled::new(COUNT_BITS),
-            fold_activation_row: RegisterEnabled::new(COUNT_BITS),
-            fold_accumulator_row: RegisterEnabled::new(COUNT_BITS),
-            fold_flags: RegisterEnabled::new(FLAGS.len()),
-            flags: Join::new(&FLAGS),
+            fold: RegisterEnabled::new(COMMAND_BITS),
             events: Pack::new(n_events, 1),
             is_preloaded: WireLocal::new(1),
             start: WireLocal::new(1),
@@ -123,14 +117,11 @@ impl Logic for Execute {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, preload, stream, pending, fold_rows, fold_activation_row, fold_accumulator_row, fold_flags);
+        clock!(self, clock, preload, stream, pending, fold);
         self.preload.reset.next = self.reset.val();
         self.stream.reset.next = self.reset.val();
         self.pending.reset.next = self.reset.val();
-        self.fold_rows.reset.next = self.reset.val();
-        self.fold_activation_row.reset.next = self.reset.val();
-        self.fold_accumulator_row.reset.next = self.reset.val();
-        self.fold_flags.reset.next = self.reset.val();
+        self.fold.reset.next = self.reset.val();
 
         // Issue.
         self.is_preloaded.next = self.preload.last_out.val() | self.pending.d_out.val();
@@ -156,19 +147,8 @@ impl Logic for Execute {
         self.reserve_store_out.next = self.issue.reserve_second_out.val();
 
         // The fold being preloaded.
-        self.fold_rows.enable_in.next = self.take.val();
-        self.fold_rows.d_in.next = self.fields.rows_out.val();
-        self.fold_activation_row.enable_in.next = self.take.val();
-        self.fold_activation_row.d_in.next = self.fields.activation_row_out.val();
-        self.fold_accumulator_row.enable_in.next = self.take.val();
-        self.fold_accumulator_row.d_in.next = self.fields.accumulator_row_out.val();
-        self.flags.parts_in[0].next = self.fields.half_out.val();
-        self.flags.parts_in[1].next = self.fields.overwrite_out.val();
-        self.flags.parts_in[2].next = self.fields.push_late_out.val();
-        self.flags.parts_in[3].next = self.fields.push_load_out.val();
-        self.flags.parts_in[4].next = self.fields.push_store_out.val();
-        self.fold_flags.enable_in.next = self.take.val();
-        self.fold_flags.d_in.next = self.flags.bus_out.val();
+        self.fold.enable_in.next = self.take.val();
+        self.fold.d_in.next = self.command_in.val();
         self.preload.start_in.next = self.take.val();
         self.preload.weight_row_in.next = self.fields.weight_row_out.val();
         self.preload.k_in.next = self.fields.k_out.val();
@@ -179,20 +159,15 @@ impl Logic for Execute {
 
         // The fold that streams.
         self.stream.start_in.next = self.start.val();
-        self.stream.rows_in.next = self.fold_rows.d_out.val();
-        self.stream.activation_row_in.next = self.fold_activation_row.d_out.val();
-        self.stream.accumulator_row_in.next = self.fold_accumulator_row.d_out.val();
-        self.stream.half_in.next = self.fold_flags.d_out.val().get_bit(0);
-        self.stream.overwrite_in.next = self.fold_flags.d_out.val().get_bit(1);
-        self.stream.push_late_in.next = self.fold_flags.d_out.val().get_bit(2);
-        self.stream.push_load_in.next = self.fold_flags.d_out.val().get_bit(3);
-        self.stream.push_store_in.next = self.fold_flags.d_out.val().get_bit(4);
+        self.stream.fold_in.next = self.fold.d_out.val();
         self.push_load_out.next = self.stream.push_load_out.val();
         self.activation_read_out.next = self.stream.active_out.val();
         self.activation_addr_out.next = self.stream.activation_addr_out.val();
         self.row_valid_out.next = self.stream.row_valid_out.val();
         self.row_swap_out.next = self.stream.row_swap_out.val();
         self.row_control_out.next = self.stream.row_control_out.val();
+        self.row_keep_out.next = self.stream.row_keep_out.val();
+        self.row_pad_out.next = self.stream.row_pad_out.val();
 
         // What it does. A quiet engine can always issue, so `issue` knows what it waits for.
         self.events.lanes_in[0].next = self.stream.active_out.val();
@@ -224,5 +199,5 @@ ports!(
     finish_held_in;
     out take_out, pop_load_out, pop_store_out, reserve_load_out, reserve_store_out, push_load_out, weight_read_out,
     weight_addr_out, weight_valid_out, shift_rows_out, activation_read_out, activation_addr_out, row_valid_out,
-    row_swap_out, row_control_out, idle_out, execute_events_out, execute_span_out
+    row_swap_out, row_control_out, row_keep_out, row_pad_out, idle_out, execute_events_out, execute_span_out
 );

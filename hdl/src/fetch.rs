@@ -1,7 +1,7 @@
 //! Takes commands and hands them to the engines.
 
 use crate::prelude::*;
-use crate::widths::{n_stochastic, COMMAND_BITS};
+use crate::widths::{n_stochastic, n_tables, COMMAND_BITS};
 use spec::command::opcode;
 use spec::Config;
 
@@ -12,7 +12,8 @@ const OPCODE_BITS: usize = 3;
 ///
 /// 1. A command is taken when none is held.
 /// 2. A load, an execute and a store leave for their queue as soon as it is ready; reserved opcodes are dropped. A seed goes
-///    to the queue of store; without stochastic rounding its opcode is reserved.
+///    to the queue of store; without stochastic rounding its opcode is reserved, and so is that of a load of the table without a
+///    table.
 /// 3. `finish` is held until `all_idle_in`; then `done_valid_out` is high until `done_ready_in`.
 /// 4. After that the program is `finished`, which stops the counters. The next command starts the next program: `clear_out`
 ///    is high in the cycle in which it is taken.
@@ -41,6 +42,7 @@ pub struct Fetch {
     held: RegisterEnabled,
     finished: Register,
     opcode: WireLocal,
+    is_buffer: WireLocal,
     is_load: WireLocal,
     is_execute: WireLocal,
     is_store: WireLocal,
@@ -49,6 +51,7 @@ pub struct Fetch {
     load_activations: Const,
     load_weights: Const,
     load_parameters: Const,
+    load_table: Const,
     execute: Const,
     store: Const,
     seed: Const,
@@ -56,6 +59,9 @@ pub struct Fetch {
     // One of the two is 1.
     _n_stochastic: usize,
     _n_fixed: usize,
+    // So of these.
+    _n_tables: usize,
+    _n_without: usize,
 }
 
 impl Fetch {
@@ -85,6 +91,7 @@ impl Fetch {
             held: RegisterEnabled::new(COMMAND_BITS),
             finished: Register::new(1),
             opcode: WireLocal::new(OPCODE_BITS),
+            is_buffer: WireLocal::new(1),
             is_load: WireLocal::new(1),
             is_execute: WireLocal::new(1),
             is_store: WireLocal::new(1),
@@ -93,12 +100,15 @@ impl Fetch {
             load_activations: opcode(opcode::LOAD_ACTIVATIONS),
             load_weights: opcode(opcode::LOAD_WEIGHTS),
             load_parameters: opcode(opcode::LOAD_PARAMETERS),
+            load_table: opcode(opcode::LOAD_TABLE),
             execute: opcode(opcode::EXECUTE),
             store: opcode(opcode::STORE),
             seed: opcode(opcode::SEED),
             finish: opcode(opcode::FINISH),
             _n_stochastic: n_stochastic(config),
             _n_fixed: 1 - n_stochastic(config),
+            _n_tables: n_tables(config),
+            _n_without: 1 - n_tables(config),
         }
     }
 }
@@ -120,10 +130,16 @@ impl Logic for Fetch {
         self.command_out.next = self.held.d_out.val();
 
         self.opcode.next = self.held.d_out.val();
-        self.is_load.next = ((self.opcode.val() == self.load_activations.val())
+        self.is_buffer.next = ((self.opcode.val() == self.load_activations.val())
             | (self.opcode.val() == self.load_weights.val())
             | (self.opcode.val() == self.load_parameters.val()))
         .into();
+        for _i in 0..self._n_without {
+            self.is_load.next = self.is_buffer.val();
+        }
+        for _i in 0..self._n_tables {
+            self.is_load.next = self.is_buffer.val() | (self.opcode.val() == self.load_table.val());
+        }
         self.is_execute.next = (self.opcode.val() == self.execute.val()).into();
         for _i in 0..self._n_fixed {
             self.is_store.next = (self.opcode.val() == self.store.val()).into();

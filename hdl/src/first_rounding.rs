@@ -2,24 +2,22 @@
 
 use crate::prelude::*;
 
-/// Adds one half of the first rounding's step to a product, if there is a second rounding. Combinational.
+/// One half of the first rounding's step, to be added to a product, if there is a second rounding. Combinational.
 ///
 /// - The first rounding is by `first_bits`, half toward positive; the second by what `shift_in` leaves. A shift of at most
 ///   `first_bits` is one rounding, for which nothing is added.
 /// - `deep_out` tells whether there are two. [`ClearLow`](crate::clear_low::ClearLow) then drops the bits that the first
 ///   rounding loses.
 ///
-/// No wider than the product: with A bits of accumulator and D = `first_bits` of multiplier the product is at most
+/// The sum with one product is no wider than that: with A bits of accumulator and D = `first_bits` of multiplier the product is at most
 /// `(2^(A-1) - 1) (2^D - 1) < 2^(A+D-1) - 2^D`, so that 2^(D-1) more still fits A + D bits.
 #[derive(LogicBlock)]
 pub struct FirstRounding {
-    pub product_in: WireIn,
     pub shift_in: WireIn,
-    pub product_out: WireOut,
+    pub half_out: WireOut,
     pub deep_out: WireOut,
     shift: WireLocal,
     deep: WireLocal,
-    constant: WireLocal,
     first_bits: Const,
     half: Const,
 }
@@ -30,13 +28,11 @@ impl FirstRounding {
         // linters would find it constant.
         let compared = shift_bits.max(bits_for(first_bits + 1));
         FirstRounding {
-            product_in: WireIn::new(product_bits),
             shift_in: WireIn::new(shift_bits),
-            product_out: WireOut::new(product_bits),
+            half_out: WireOut::new(product_bits),
             deep_out: WireOut::new(1),
             shift: WireLocal::new(compared),
             deep: WireLocal::new(1),
-            constant: WireLocal::new(product_bits),
             first_bits: Const::new(first_bits as u128, compared), // widening
             half: Const::new(1 << (first_bits - 1), product_bits),
         }
@@ -44,22 +40,18 @@ impl FirstRounding {
 }
 
 impl Logic for FirstRounding {
-    module!(
-        "first_rounding",
-        "Adds one half of the first rounding's step to a product, if there is a second rounding."
-    );
+    module!("first_rounding", "One half of the first rounding's step, if there is a second rounding.");
 
     #[hdl_gen]
     fn update(&mut self) {
         self.shift.next = self.shift_in.val();
         self.deep.next = (self.shift.val() > self.first_bits.val()).into();
-        self.constant.next = 0.into();
+        self.half_out.next = 0.into();
         if self.deep.val().any() {
-            self.constant.next = self.half.val();
+            self.half_out.next = self.half.val();
         }
-        self.product_out.next = self.product_in.val() + self.constant.val();
         self.deep_out.next = self.deep.val();
     }
 }
 
-ports!(FirstRounding, in product_in, shift_in; out product_out, deep_out);
+ports!(FirstRounding, in shift_in; out half_out, deep_out);

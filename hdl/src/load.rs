@@ -1,10 +1,11 @@
 //! Memory to buffers.
 
 use crate::dispatch::Dispatch;
+use crate::jobs::Jobs;
 use crate::load_fields::LoadFields;
 use crate::prelude::*;
 use crate::unpack_words::UnpackWords;
-use crate::widths::{row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
+use crate::widths::{n_tables, row_addr_bits, row_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::write_rows::WriteRows;
 use spec::{Config, Counter};
 
@@ -43,6 +44,7 @@ pub struct Load {
     pub activation_write_out: WireOut,
     pub weight_write_out: WireOut,
     pub parameter_write_out: WireOut,
+    pub table_write_out: Vec<WireOut>,
     pub row_addr_out: WireOut,
     pub row_bank_out: WireOut,
     pub row_data_out: WireOut,
@@ -58,6 +60,7 @@ pub struct Load {
     pub parameter_bits_out: WireOut,
     fields: LoadFields,
     dispatch: Dispatch,
+    jobs: Jobs,
     unpack_words: UnpackWords,
     write_rows: WriteRows,
     load_events: Pack,
@@ -65,6 +68,7 @@ pub struct Load {
     requesting: WireLocal,
     unpacking: WireLocal,
     waiting: WireLocal,
+    _n_tables: usize,
 }
 
 impl Load {
@@ -98,6 +102,7 @@ impl Load {
             activation_write_out: WireOut::new(1),
             weight_write_out: WireOut::new(1),
             parameter_write_out: WireOut::new(1),
+            table_write_out: WireOut::vec(n_tables(config), 1),
             row_addr_out: WireOut::new(row_addr_bits(config)),
             row_bank_out: WireOut::new(index_bits(g.requantizer_lanes())),
             row_data_out: WireOut::new(row_bits(config)),
@@ -109,7 +114,8 @@ impl Load {
             weight_bits_out: WireOut::new(bits_for(bus_bits)),
             parameter_bits_out: WireOut::new(bits_for(bus_bits)),
             fields: LoadFields::new(bus_bits),
-            dispatch: Dispatch::new(bus_bits, LoadFields::job_ranges(bus_bits)),
+            dispatch: Dispatch::new(bus_bits),
+            jobs: Jobs::new(LoadFields::job_ranges(bus_bits)),
             unpack_words: UnpackWords::new(bus_bits),
             write_rows: WriteRows::new(config),
             load_events: Pack::new(load.len(), 1),
@@ -117,6 +123,7 @@ impl Load {
             requesting: WireLocal::new(1),
             unpacking: WireLocal::new(1),
             waiting: WireLocal::new(1),
+            _n_tables: n_tables(config),
         }
     }
 }
@@ -126,8 +133,9 @@ impl Logic for Load {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, dispatch, unpack_words, write_rows);
+        clock!(self, clock, dispatch, jobs, unpack_words, write_rows);
         self.dispatch.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
         self.unpack_words.reset.next = self.reset.val();
         self.write_rows.reset.next = self.reset.val();
 
@@ -143,6 +151,7 @@ impl Logic for Load {
         self.dispatch.second_available_in.next = self.second_available_in.val();
         self.dispatch.first_space_in.next = self.first_space_in.val();
         self.dispatch.second_space_in.next = self.second_space_in.val();
+        self.dispatch.job_space_in.next = self.jobs.space_out.val();
         self.take_out.next = self.dispatch.take_out.val();
         self.pop_first_out.next = self.dispatch.pop_first_out.val();
         self.pop_second_out.next = self.dispatch.pop_second_out.val();
@@ -154,14 +163,16 @@ impl Logic for Load {
         self.read_request_beats_out.next = self.dispatch.request_beats_out.val();
 
         // Read data to rows.
-        self.dispatch.job_ready_in.next = self.unpack_words.job_ready_out.val();
-        self.unpack_words.job_valid_in.next = self.dispatch.job_valid_out.val();
-        self.unpack_words.job_in.next = self.dispatch.job_out.val();
+        self.jobs.write_valid_in.next = self.dispatch.take_out.val();
+        self.jobs.command_in.next = self.command_in.val();
+        self.jobs.job_ready_in.next = self.unpack_words.job_ready_out.val();
+        self.unpack_words.job_valid_in.next = self.jobs.job_valid_out.val();
+        self.unpack_words.job_in.next = self.jobs.job_out.val();
         self.unpack_words.data_valid_in.next = self.read_data_valid_in.val();
         self.unpack_words.data_in.next = self.read_data_in.val();
         self.read_data_ready_out.next = self.unpack_words.data_ready_out.val();
         self.write_rows.start_in.next = self.unpack_words.start_out.val();
-        self.write_rows.job_in.next = self.dispatch.job_out.val();
+        self.write_rows.job_in.next = self.jobs.job_out.val();
         self.write_rows.word_valid_in.next = self.unpack_words.word_valid_out.val();
         self.write_rows.word_in.next = self.unpack_words.word_out.val();
         self.write_rows.row_end_in.next = self.unpack_words.row_end_out.val();
@@ -169,6 +180,9 @@ impl Logic for Load {
         self.activation_write_out.next = self.write_rows.activation_write_out.val();
         self.weight_write_out.next = self.write_rows.weight_write_out.val();
         self.parameter_write_out.next = self.write_rows.parameter_write_out.val();
+        for i in 0..self._n_tables {
+            self.table_write_out[i].next = self.write_rows.table_write_out[i].val();
+        }
         self.row_addr_out.next = self.write_rows.row_addr_out.val();
         self.row_bank_out.next = self.write_rows.row_bank_out.val();
         self.row_data_out.next = self.write_rows.row_data_out.val();
@@ -179,7 +193,7 @@ impl Logic for Load {
         self.unpacking.next = self.unpack_words.active_out.val();
         self.waiting.next = self.unpack_words.data_ready_out.val() & !self.read_data_valid_in.val();
         self.idle_out.next = !self.requesting.val()
-            & !self.dispatch.job_valid_out.val()
+            & !self.jobs.job_valid_out.val()
             & !self.unpacking.val()
             & !self.write_rows.row_valid_out.val();
         self.load_events.lanes_in[0].next = self.dispatch.request_taken_out.val();

@@ -1,7 +1,7 @@
 //! The fields of a load command.
 
 use crate::prelude::*;
-use crate::widths::{offset_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
+use crate::widths::{offset_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, LANE_GROUP_BITS, START_BIT_BITS};
 
 /// Takes a load command apart. Wiring only.
 ///
@@ -10,13 +10,14 @@ use crate::widths::{offset_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, START_B
 #[derive(LogicBlock)]
 pub struct LoadFields {
     pub command_in: WireIn,
-    /// 0 activations, 1 weights, 2 parameters.
+    /// 0 activations, 1 weights, 2 parameters, 6 table.
     pub target_out: WireOut,
     pub pop_first_out: WireOut,
     pub pop_second_out: WireOut,
     pub push_first_out: WireOut,
     pub push_second_out: WireOut,
     pub start_bit_out: WireOut,
+    pub lane_group_out: WireOut,
     pub requests_out: WireOut,
     pub address_out: WireOut,
     pub stride_out: WireOut,
@@ -32,8 +33,8 @@ pub struct LoadFields {
     byte_shift: Const,
 }
 
-/// Bits of the target: the low bits of the opcode.
-pub const TARGET_BITS: usize = 2;
+/// Bits of the target: the opcode.
+pub const TARGET_BITS: usize = 3;
 
 impl LoadFields {
     pub fn new(bus_bits: usize) -> LoadFields {
@@ -46,6 +47,7 @@ impl LoadFields {
             push_first_out: WireOut::new(1),
             push_second_out: WireOut::new(1),
             start_bit_out: WireOut::new(START_BIT_BITS),
+            lane_group_out: WireOut::new(LANE_GROUP_BITS),
             requests_out: WireOut::new(COUNT_BITS),
             address_out: WireOut::new(ADDRESS_BITS),
             stride_out: WireOut::new(ADDRESS_BITS),
@@ -68,7 +70,7 @@ impl LoadFields {
         vec![
             (0, TARGET_BITS),
             (6, 2),
-            (8, START_BIT_BITS),
+            (8, START_BIT_BITS + LANE_GROUP_BITS),
             (16, COUNT_BITS),
             (32, address),
             (64, address),
@@ -90,6 +92,7 @@ impl Logic for LoadFields {
         self.push_second_out.next = self.command_in.val().get_bit(7);
         self.start_bit.next = self.command_in.val() >> 8;
         self.start_bit_out.next = self.start_bit.val();
+        self.lane_group_out.next = self.command_in.val() >> 11;
         self.requests_out.next = self.command_in.val() >> 16;
         self.address_out.next = self.command_in.val() >> 32;
         self.stride_out.next = self.command_in.val() >> 64;
@@ -108,7 +111,7 @@ impl Logic for LoadFields {
 ports!(
     LoadFields,
     in command_in;
-    out target_out, pop_first_out, pop_second_out, push_first_out, push_second_out, start_bit_out, requests_out,
-    address_out, stride_out, buffer_row_out, rows_per_request_out, row_bits_out, request_bits_out, offset_out,
+    out target_out, pop_first_out, pop_second_out, push_first_out, push_second_out, start_bit_out, lane_group_out,
+    requests_out, address_out, stride_out, buffer_row_out, rows_per_request_out, row_bits_out, request_bits_out, offset_out,
     stride_offset_out
 );

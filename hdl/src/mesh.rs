@@ -21,8 +21,8 @@ pub struct Mesh {
     pub shift_in: WireIn,
     pub weights_in: WireIn,
     pub psums_out: WireOut,
-    lanes: Unpack,
     rows: Vec<MeshRow>,
+    activation_bits: Const,
     _rows: usize,
     _last: usize,
 }
@@ -37,8 +37,8 @@ impl Mesh {
             shift_in: WireIn::new(rows),
             weights_in: WireIn::new(cols * shape.weight.bits),
             psums_out: WireOut::new(cols * shape.psum_bits),
-            lanes: Unpack::new(rows, shape.activation.bits),
             rows: (0..rows).map(|_| MeshRow::new(shape, cols)).collect(),
+            activation_bits: Const::new(shape.activation.bits as u128, bits_for(rows * shape.activation.bits)), // widening
             _rows: rows,
             _last: rows - 1,
         }
@@ -50,11 +50,10 @@ impl Logic for Mesh {
 
     #[hdl_gen]
     fn update(&mut self) {
-        self.lanes.bus_in.next = self.activations_in.val();
         for i in 0..self._rows {
             self.rows[i].clock.next = self.clock.val();
             self.rows[i].reset.next = self.reset.val();
-            self.rows[i].activation_in.next = self.lanes.lanes_out[i].val();
+            self.rows[i].activation_in.next = self.activations_in.val() >> (self.activation_bits.val() * i);
             self.rows[i].shift_in.next = self.shift_in.val().get_bit(i);
         }
         self.rows[0].swap_in.next = self.swap_in.val();

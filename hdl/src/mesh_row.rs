@@ -19,11 +19,11 @@ pub struct MeshRow {
     pub weights_out: WireOut,
     pub psums_out: WireOut,
     swap_down: Register,
-    weights_above: Unpack,
-    psums_above: Unpack,
     pes: Vec<Pe>,
     weights_below: Pack,
     psums_below: Pack,
+    weight_bits: Const,
+    psum_bits: Const,
     _cols: usize,
 }
 
@@ -42,11 +42,11 @@ impl MeshRow {
             weights_out: WireOut::new(cols * weight_bits),
             psums_out: WireOut::new(cols * psum_bits),
             swap_down: Register::new(1),
-            weights_above: Unpack::new(cols, weight_bits),
-            psums_above: Unpack::new(cols, psum_bits),
             pes: (0..cols).map(|_| Pe::new(shape)).collect(),
             weights_below: Pack::new(cols, weight_bits),
             psums_below: Pack::new(cols, psum_bits),
+            weight_bits: Const::new(weight_bits as u128, bits_for(cols * weight_bits)), // widening
+            psum_bits: Const::new(psum_bits as u128, bits_for(cols * psum_bits)),       // widening
             _cols: cols,
         }
     }
@@ -61,13 +61,11 @@ impl Logic for MeshRow {
         self.swap_down.reset.next = self.reset.val();
         self.swap_down.d_in.next = self.swap_in.val();
         self.swap_down_out.next = self.swap_down.d_out.val();
-        self.weights_above.bus_in.next = self.weights_in.val();
-        self.psums_above.bus_in.next = self.psums_in.val();
         for i in 0..self._cols {
             self.pes[i].clock.next = self.clock.val();
             self.pes[i].reset.next = self.reset.val();
-            self.pes[i].weight_in.next = self.weights_above.lanes_out[i].val();
-            self.pes[i].psum_in.next = self.psums_above.lanes_out[i].val();
+            self.pes[i].weight_in.next = self.weights_in.val() >> (self.weight_bits.val() * i);
+            self.pes[i].psum_in.next = self.psums_in.val() >> (self.psum_bits.val() * i);
             self.weights_below.lanes_in[i].next = self.pes[i].weight_out.val();
             self.psums_below.lanes_in[i].next = self.pes[i].psum_out.val();
         }

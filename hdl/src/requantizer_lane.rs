@@ -9,13 +9,14 @@ use crate::widths::bits;
 use crate::Saturator;
 use spec::{MachineScheme, Numerics, Rounding};
 
-/// Brings an accumulator to the output format: `clamp(round((accumulator + bias) * multiplier / 2^shift) +
-/// zero_point)`.
-/// Latency 4.
+/// Brings terms, an accumulator each, to the output format: `clamp(round((sum of (accumulator + bias) * multiplier) / 2^shift) +
+/// zero_point)`. Latency 4 from the last term.
 ///
 /// - `record_in` holds, from the lowest bit, bias (signed), multiplier (unsigned; none in the scheme pow2), shift
-///   (unsigned) and zero point (signed, one bit wider than the output), then padding.
-/// - The sum wraps at the accumulator's width; everything after it is exact.
+///   (unsigned) and zero point (signed, one bit wider than the output), then padding. Shift and zero point are the same for all
+///   terms.
+/// - The sum of accumulator and bias wraps at the accumulator's width, that of the products at theirs; one product is exact.
+/// - Terms follow each other without a gap. `first_in` comes with the sum of the first one, 1 cycle after its accumulator.
 /// - A second rounding (schemes fixed-double and fixed-double-up) sees the product of which [`FirstRounding`] and
 ///   [`ClearLow`] dropped `multiplier_bits` bits; without it, a shift that short rounds half toward positive by the guard.
 /// - `random_in`, only there with stochastic rounding, arrives with the product, 2 cycles after its accumulator.
@@ -26,6 +27,7 @@ pub struct RequantizerLane {
     pub reset: WireIn,
     pub accumulator_in: WireIn,
     pub record_in: WireIn,
+    pub first_in: WireIn,
     pub random_in: Vec<WireIn>,
     pub low_in: WireIn,
     pub high_in: WireIn,
@@ -38,6 +40,7 @@ pub struct RequantizerLane {
     zero_points: Vec<Register>,
     multiply: Vec<Multiplier>,
     product_now: WireLocal,
+    product_before: WireLocal,
     first_rounding: Vec<FirstRounding>,
     product: Register,
     deep: Vec<Register>,
@@ -63,7 +66,6 @@ pub struct RequantizerLane {
     _n_multiplied: usize,
     _n_unmultiplied: usize,
     _n_twice: usize,
-    _n_once: usize,
     _n_cleared: usize,
     _n_uncleared: usize,
     _n_fixed: usize,
@@ -96,6 +98,7 @@ impl RequantizerLane {
             reset: WireIn::new(1),
             accumulator_in: WireIn::new(accumulator.bits),
             record_in: WireIn::new(record),
+            first_in: WireIn::new(1),
             random_in: WireIn::vec(n_stochastic, random),
             low_in: WireIn::new(bound),
             high_in: WireIn::new(bound),
@@ -108,6 +111,7 @@ impl RequantizerLane {
             zero_points: vec![Register::new(bound), Register::new(bound), Register::new(bound)],
             multiply: (0..n_multiplied).map(|_| Multiplier::new(accumulator, multiplier)).collect(),
             product_now: WireLocal::new(product),
+            product_before: WireLocal::new(product),
             first_rounding: (0..n_twice).map(|_| FirstRounding::new(product, shift, multiplier.bits)).collect(),
             product: Register::new(product),
             deep: (0..n_cleared).map(|_| Register::new(1)).collect(),
@@ -132,7 +136,6 @@ impl RequantizerLane {
             _n_multiplied: n_multiplied,
             _n_unmultiplied: 1 - n_multiplied,
             _n_twice: n_twice,
-            _n_once: 1 - n_twice,
             _n_cleared: n_cleared,
             _n_uncleared: 1 - n_cleared,
             _n_fixed: 1 - n_stochastic,
@@ -179,14 +182,17 @@ impl Logic for RequantizerLane {
         for _i in 0..self._n_unmultiplied {
             self.product_now.next = self.sum.d_out.val();
         }
-        for _i in 0..self._n_once {
-            self.product.d_in.next = self.product_now.val();
+        self.product_before.next = self.product.d_out.val();
+        if self.first_in.val().any() {
+            self.product_before.next = 0.into();
         }
         for i in 0..self._n_twice {
-            self.first_rounding[i].product_in.next = self.product_now.val();
             self.first_rounding[i].shift_in.next = self.shifts[0].d_out.val();
-            self.product.d_in.next = self.first_rounding[i].product_out.val();
+            if self.first_in.val().any() {
+                self.product_before.next = self.first_rounding[i].half_out.val();
+            }
         }
+        self.product.d_in.next = self.product_before.val() + self.product_now.val();
         self.shifts[1].d_in.next = self.shifts[0].d_out.val();
         self.zero_points[1].d_in.next = self.zero_points[0].d_out.val();
 
@@ -237,24 +243,9 @@ impl Logic for RequantizerLane {
     }
 }
 
-impl crate::simulate::Ports for RequantizerLane {
-    fn clock(&mut self) -> Option<&mut ClockIn> {
-        Some(&mut self.clock)
-    }
-
-    fn inputs(&mut self) -> Vec<(&'static str, &mut WireIn)> {
-        let mut inputs = vec![
-            ("reset", &mut self.reset),
-            ("accumulator_in", &mut self.accumulator_in),
-            ("record_in", &mut self.record_in),
-            ("low_in", &mut self.low_in),
-            ("high_in", &mut self.high_in),
-        ];
-        inputs.extend(self.random_in.iter_mut().map(|random| ("random_in_0", random)));
-        inputs
-    }
-
-    fn outputs(&self) -> Vec<(&'static str, &WireOut)> {
-        vec![("output_out", &self.output_out)]
-    }
-}
+ports!(
+    RequantizerLane, clock,
+    in reset, accumulator_in, record_in, first_in, low_in, high_in;
+    optional random_in;
+    out output_out
+);

@@ -6,17 +6,18 @@
 //! | 1 | half of the accumulator |
 //! | 2 | overwrite, or add |
 //! | 3 | push a token to store when the row is written |
-//! | from 4 on | row of the accumulator |
+//! | 4 | maximum, or add |
+//! | from 5 on | row of the accumulator |
 
 use crate::prelude::index_bits;
 use spec::Config;
 
 /// First bit of the row's address.
-pub const ADDRESS: usize = 4;
+pub const ADDRESS: usize = 5;
 
 /// The widths of the fields, the lowest bits first.
-pub fn widths(config: &Config) -> [usize; 5] {
-    [1, 1, 1, 1, index_bits(config.geometry().accumulator_rows())]
+pub fn widths(config: &Config) -> [usize; 6] {
+    [1, 1, 1, 1, 1, index_bits(config.geometry().accumulator_rows())]
 }
 
 /// The width of the word.

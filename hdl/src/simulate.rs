@@ -28,23 +28,32 @@ pub trait Ports: Block {
 }
 
 /// Implements [`Ports`]: `ports!(Queue, clock, in reset, write_valid_in; out read_valid_out);`. Leave `clock,` out if the
-/// block is combinational.
+/// block is combinational. Inputs that are there or not stand in vectors of one or none: `in reset; optional mask_in; out ..`; a
+/// testbench knows `mask_in` as `mask_in_0`.
 #[macro_export]
 macro_rules! ports {
-    ($block:ty, clock, in $($input:ident),*; out $($output:ident),* $(,)?) => {
-        $crate::ports!(@implement $block, { |block: &mut $block| Some(&mut block.clock) }, $($input),*; $($output),*);
+    ($block:ty, clock, in $($input:ident),*; $(optional $($optional:ident),*;)? out $($output:ident),* $(,)?) => {
+        $crate::ports!(
+            @implement $block, { |block: &mut $block| Some(&mut block.clock) },
+            $($input),*; $($($optional),*)?; $($output),*
+        );
     };
     ($block:ty, in $($input:ident),*; out $($output:ident),* $(,)?) => {
-        $crate::ports!(@implement $block, { |_: &mut $block| None }, $($input),*; $($output),*);
+        $crate::ports!(@implement $block, { |_: &mut $block| None }, $($input),*; ; $($output),*);
     };
-    (@implement $block:ty, $clock:block, $($input:ident),*; $($output:ident),*) => {
+    (@implement $block:ty, $clock:block, $($input:ident),*; $($optional:ident),*; $($output:ident),*) => {
         impl $crate::simulate::Ports for $block {
             fn clock(&mut self) -> Option<&mut $crate::signal::ClockIn> {
                 let clock: fn(&mut $block) -> Option<&mut $crate::signal::ClockIn> = $clock;
                 clock(self)
             }
             fn inputs(&mut self) -> Vec<(&'static str, &mut $crate::signal::WireIn)> {
-                vec![$((stringify!($input), &mut self.$input)),*]
+                let inputs = [$((stringify!($input), &mut self.$input)),*].into_iter();
+                $(
+                    let optional = self.$optional.iter_mut();
+                    let inputs = inputs.chain(optional.map(|port| (concat!(stringify!($optional), "_0"), port)));
+                )*
+                inputs.collect()
             }
             fn outputs(&self) -> Vec<(&'static str, &$crate::signal::WireOut)> {
                 vec![$((stringify!($output), &self.$output)),*]

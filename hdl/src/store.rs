@@ -1,6 +1,7 @@
 //! Accumulator to memory.
 
 use crate::dispatch::Dispatch;
+use crate::jobs::Jobs;
 use crate::pack_rows::PackRows;
 use crate::prelude::*;
 use crate::store_fields::StoreFields;
@@ -8,8 +9,8 @@ use crate::store_index::StoreIndex;
 use crate::store_reader::StoreReader;
 use crate::store_seed::StoreSeed;
 use crate::widths::{
-    accumulator_row_bits, bits, group_bits, n_stochastic, parameter_bits, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS,
-    STORE_QUEUE_DEPTH,
+    accumulator_row_bits, bits, group_bits, n_stochastic, n_tables, parameter_bits, ADDRESS_BITS, COMMAND_BITS,
+    COUNT_BITS, STORE_QUEUE_DEPTH,
 };
 use crate::{Queue, Requantizer};
 use spec::{Config, Counter};
@@ -41,13 +42,16 @@ pub struct Store {
     pub reserve_second_out: WireOut,
     pub push_first_out: WireOut,
     pub push_second_out: WireOut,
-    /// The addresses are those of a group.
+    /// The addresses are those of a term.
     pub read_out: WireOut,
     pub accumulator_addr_out: WireOut,
     pub accumulator_half_out: WireOut,
     pub accumulator_data_in: WireIn,
     pub parameter_addr_out: WireOut,
     pub parameter_data_in: WireIn,
+    pub table_write_in: Vec<WireIn>,
+    pub table_addr_in: Vec<WireIn>,
+    pub table_data_in: Vec<WireIn>,
     pub write_request_valid_out: WireOut,
     pub write_request_ready_in: WireIn,
     pub write_request_address_out: WireOut,
@@ -66,6 +70,7 @@ pub struct Store {
     /// Payload bits packed in this cycle.
     pub output_bits_out: WireOut,
     dispatch: Dispatch,
+    jobs: Jobs,
     reader: StoreReader,
     read_valid: Register,
     column_group: Select,
@@ -86,6 +91,7 @@ pub struct Store {
     // One of the two is 1.
     _n_stochastic: usize,
     _n_fixed: usize,
+    _n_tables: usize,
 }
 
 impl Store {
@@ -118,6 +124,9 @@ impl Store {
             accumulator_data_in: WireIn::new(accumulator_row_bits(config)),
             parameter_addr_out: WireOut::new(index_bits(g.parameter_rows())),
             parameter_data_in: WireIn::new(n_lanes * parameter_bits(config)),
+            table_write_in: WireIn::vec(n_tables(config), 1),
+            table_addr_in: WireIn::vec(n_tables(config), bits(n.output().bits())),
+            table_data_in: WireIn::vec(n_tables(config), bits(n.output().bits())),
             write_request_valid_out: WireOut::new(1),
             write_request_ready_in: WireIn::new(1),
             write_request_address_out: WireOut::new(ADDRESS_BITS),
@@ -132,7 +141,8 @@ impl Store {
             pack_events_out: WireOut::new(pack.len()),
             write_beat_out: WireOut::new(1),
             output_bits_out: WireOut::new(bits_for(bus_bits)),
-            dispatch: Dispatch::new(bus_bits, StoreFields::job_ranges(bus_bits)),
+            dispatch: Dispatch::new(bus_bits),
+            jobs: Jobs::new(StoreFields::job_ranges(bus_bits)),
             reader: StoreReader::new(config),
             read_valid: Register::new(1),
             column_group: Select::new(g.column_groups(), accumulators),
@@ -152,6 +162,7 @@ impl Store {
             index: (0..n_stochastic).map(|_| StoreIndex::new(n_lanes)).collect(),
             _n_stochastic: n_stochastic,
             _n_fixed: 1 - n_stochastic,
+            _n_tables: n_tables(config),
         }
     }
 }
@@ -161,8 +172,21 @@ impl Logic for Store {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, dispatch, reader, read_valid, requantizer, groups, pack_rows, ack_pending, outstanding);
+        clock!(
+            self,
+            clock,
+            dispatch,
+            jobs,
+            reader,
+            read_valid,
+            requantizer,
+            groups,
+            pack_rows,
+            ack_pending,
+            outstanding
+        );
         self.dispatch.reset.next = self.reset.val();
+        self.jobs.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
         self.read_valid.reset.next = self.reset.val();
         self.requantizer.reset.next = self.reset.val();
@@ -196,6 +220,7 @@ impl Logic for Store {
         self.dispatch.second_available_in.next = self.second_available_in.val();
         self.dispatch.first_space_in.next = self.first_space_in.val();
         self.dispatch.second_space_in.next = self.second_space_in.val();
+        self.dispatch.job_space_in.next = self.jobs.space_out.val();
         self.pop_first_out.next = self.dispatch.pop_first_out.val();
         self.pop_second_out.next = self.dispatch.pop_second_out.val();
         self.reserve_first_out.next = self.dispatch.reserve_first_out.val();
@@ -225,12 +250,13 @@ impl Logic for Store {
         self.accumulator_half_out.next = self.reader.accumulator_half_out.val();
         self.parameter_addr_out.next = self.reader.parameter_addr_out.val();
         self.push_second_out.next = self.reader.push_second_out.val();
-        self.read_valid.d_in.next = self.reader.read_out.val();
+        self.read_valid.d_in.next = self.reader.group_end_out.val();
         self.column_group.bus_in.next = self.accumulator_data_in.val();
         self.column_group.index_in.next = self.reader.group_out.val();
         self.requantizer.valid_in.next = self.read_valid.d_out.val();
         self.requantizer.accumulators_in.next = self.column_group.word_out.val();
         self.requantizer.records_in.next = self.parameter_data_in.val();
+        self.requantizer.first_in.next = self.reader.first_term_out.val();
         self.requantizer.low_in.next = self.reader.low_out.val();
         self.requantizer.high_in.next = self.reader.high_out.val();
         for i in 0..self._n_stochastic {
@@ -239,21 +265,29 @@ impl Logic for Store {
             self.index[i].start_in.next = self.dispatch.take_out.val();
             self.index[i].command_in.next = self.command_in.val();
             self.index[i].row_stride_in.next = self.seed[i].row_stride_out.val();
-            self.index[i].read_in.next = self.reader.read_out.val();
+            self.index[i].read_in.next = self.reader.group_end_out.val();
             self.index[i].row_end_in.next = self.reader.row_end_out[i].val();
             self.requantizer.indices_in[i].next = self.index[i].indices_out.val();
             self.requantizer.key_in[i].next = self.seed[i].key_out.val();
             self.requantizer.key_late_in[i].next = self.seed[i].key_late_out.val();
             self.requantizer.mask_in[i].next = self.seed[i].mask_late_out.val();
         }
+        for i in 0..self._n_tables {
+            self.requantizer.table_in[i].next = self.reader.table_out[i].val();
+            self.requantizer.table_write_in[i].next = self.table_write_in[i].val();
+            self.requantizer.table_addr_in[i].next = self.table_addr_in[i].val();
+            self.requantizer.table_data_in[i].next = self.table_data_in[i].val();
+        }
         self.groups.write_valid_in.next = self.requantizer.valid_out.val();
         self.groups.write_data_in.next = self.requantizer.group_out.val();
         self.groups.read_ready_in.next = self.pack_rows.group_taken_out.val();
 
         // Groups to write data.
-        self.dispatch.job_ready_in.next = self.pack_rows.job_ready_out.val();
-        self.pack_rows.job_valid_in.next = self.dispatch.job_valid_out.val();
-        self.pack_rows.job_in.next = self.dispatch.job_out.val();
+        self.jobs.write_valid_in.next = self.dispatch.take_out.val();
+        self.jobs.command_in.next = self.command_in.val();
+        self.jobs.job_ready_in.next = self.pack_rows.job_ready_out.val();
+        self.pack_rows.job_valid_in.next = self.jobs.job_valid_out.val();
+        self.pack_rows.job_in.next = self.jobs.job_out.val();
         self.pack_rows.group_valid_in.next = self.groups.read_valid_out.val();
         self.pack_rows.group_in.next = self.groups.read_data_out.val();
         self.pack_rows.write_ready_in.next = self.write_data_ready_in.val();
@@ -266,7 +300,7 @@ impl Logic for Store {
         self.idle_out.next = !self.reading.val()
             & !self.requesting.val()
             & !self.ack_pending.d_out.val()
-            & !self.dispatch.job_valid_out.val()
+            & !self.jobs.job_valid_out.val()
             & !self.pack_rows.active_out.val()
             & !self.groups.read_valid_out.val()
             & (self.outstanding.d_out.val() == 0);
@@ -304,6 +338,7 @@ ports!(
     Store, clock,
     in reset, command_valid_in, command_in, first_available_in, second_available_in, first_space_in, second_space_in,
     accumulator_data_in, parameter_data_in, write_request_ready_in, write_data_ready_in, write_response_valid_in;
+    optional table_write_in, table_addr_in, table_data_in;
     out take_out, pop_first_out, pop_second_out, reserve_first_out, reserve_second_out, push_first_out, push_second_out,
     read_out, accumulator_addr_out, accumulator_half_out, parameter_addr_out, write_request_valid_out,
     write_request_address_out, write_request_beats_out, write_data_valid_out, write_data_out, write_data_strobe_out,

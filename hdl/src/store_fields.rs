@@ -1,7 +1,10 @@
 //! The fields of a store command.
 
 use crate::prelude::*;
-use crate::widths::{offset_bits, ADDRESS_BITS, BOUND_BITS, COMMAND_BITS, COUNT_BITS, LAST_GROUP_BITS, START_BIT_BITS};
+use crate::widths::{
+    offset_bits, ADDRESS_BITS, BOUND_BITS, COMMAND_BITS, COUNT_BITS, LAST_GROUP_BITS, START_BIT_BITS, STORE_ROW_BITS,
+    TERM_BITS,
+};
 
 /// Takes a store command apart. Wiring only.
 ///
@@ -9,6 +12,7 @@ use crate::widths::{offset_bits, ADDRESS_BITS, BOUND_BITS, COMMAND_BITS, COUNT_B
 #[derive(LogicBlock)]
 pub struct StoreFields {
     pub command_in: WireIn,
+    pub table_out: WireOut,
     pub pop_first_out: WireOut,
     pub pop_second_out: WireOut,
     pub push_first_out: WireOut,
@@ -24,6 +28,8 @@ pub struct StoreFields {
     pub tiles_out: WireOut,
     pub parameter_row_out: WireOut,
     pub row_bits_out: WireOut,
+    /// Index of the last term of a group.
+    pub last_term_out: WireOut,
     pub low_out: WireOut,
     pub high_out: WireOut,
     pub offset_out: WireOut,
@@ -38,6 +44,7 @@ impl StoreFields {
         let offset = offset_bits(bus_bits);
         StoreFields {
             command_in: WireIn::new(COMMAND_BITS),
+            table_out: WireOut::new(1),
             pop_first_out: WireOut::new(1),
             pop_second_out: WireOut::new(1),
             push_first_out: WireOut::new(1),
@@ -51,7 +58,8 @@ impl StoreFields {
             tile_stride_out: WireOut::new(COUNT_BITS),
             tiles_out: WireOut::new(COUNT_BITS),
             parameter_row_out: WireOut::new(COUNT_BITS),
-            row_bits_out: WireOut::new(ADDRESS_BITS),
+            row_bits_out: WireOut::new(STORE_ROW_BITS),
+            last_term_out: WireOut::new(TERM_BITS),
             low_out: WireOut::new(BOUND_BITS),
             high_out: WireOut::new(BOUND_BITS),
             offset_out: WireOut::new(offset),
@@ -74,6 +82,7 @@ impl Logic for StoreFields {
 
     #[hdl_gen]
     fn update(&mut self) {
+        self.table_out.next = self.command_in.val().get_bit(3);
         self.pop_first_out.next = self.command_in.val().get_bit(4);
         self.pop_second_out.next = self.command_in.val().get_bit(5);
         self.push_first_out.next = self.command_in.val().get_bit(6);
@@ -88,6 +97,7 @@ impl Logic for StoreFields {
         self.tiles_out.next = self.command_in.val() >> 128;
         self.parameter_row_out.next = self.command_in.val() >> 144;
         self.row_bits_out.next = self.command_in.val() >> 160;
+        self.last_term_out.next = self.command_in.val() >> 188;
         self.low_out.next = self.command_in.val() >> 192;
         self.high_out.next = self.command_in.val() >> 208;
 
@@ -101,7 +111,7 @@ impl Logic for StoreFields {
 ports!(
     StoreFields,
     in command_in;
-    out pop_first_out, pop_second_out, push_first_out, push_second_out, half_out, last_group_out, rows_out, address_out,
-    stride_out, accumulator_row_out, tile_stride_out, tiles_out, parameter_row_out, row_bits_out, low_out, high_out,
+    out table_out, pop_first_out, pop_second_out, push_first_out, push_second_out, half_out, last_group_out, rows_out, address_out,
+    stride_out, accumulator_row_out, tile_stride_out, tiles_out, parameter_row_out, row_bits_out, last_term_out, low_out, high_out,
     offset_out, stride_offset_out
 );

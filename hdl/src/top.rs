@@ -13,7 +13,7 @@ use crate::status::{Status, STATUS_ADDRESS_BITS, STATUS_DATA_BITS};
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::wait_code::WaitCode;
-use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
+use crate::widths::{n_tables, ADDRESS_BITS, COMMAND_BITS, COUNT_BITS};
 use crate::Queue;
 use spec::{Config, Counter};
 
@@ -69,6 +69,7 @@ pub struct Top {
     pack_code: WaitCode,
     status: Status,
     queues_idle: WireLocal,
+    _n_tables: usize,
 }
 
 impl Top {
@@ -123,6 +124,7 @@ impl Top {
             pack_code,
             status: Status::new(),
             queues_idle: WireLocal::new(1),
+            _n_tables: n_tables(config),
         }
     }
 }
@@ -227,6 +229,12 @@ impl Logic for Top {
         self.parameter_buffer.write_addr_in.next = self.load.row_addr_out.val();
         self.parameter_buffer.write_data_in.next = self.load.row_data_out.val();
 
+        for i in 0..self._n_tables {
+            self.store.table_write_in[i].next = self.load.table_write_out[i].val();
+            self.store.table_addr_in[i].next = self.load.row_addr_out.val();
+            self.store.table_data_in[i].next = self.load.row_data_out.val();
+        }
+
         // Execute: buffers to accumulator.
         self.activation_buffer.read_enable_in.next = self.execute.activation_read_out.val();
         self.activation_buffer.read_addr_in.next = self.execute.activation_addr_out.val();
@@ -234,6 +242,8 @@ impl Logic for Top {
         self.datapath.row_valid_in.next = self.execute.row_valid_out.val();
         self.datapath.row_swap_in.next = self.execute.row_swap_out.val();
         self.datapath.row_control_in.next = self.execute.row_control_out.val();
+        self.datapath.row_keep_in.next = self.execute.row_keep_out.val();
+        self.datapath.row_pad_in.next = self.execute.row_pad_out.val();
         self.weight_buffer.read_enable_in.next = self.execute.weight_read_out.val();
         self.weight_buffer.read_addr_in.next = self.execute.weight_addr_out.val();
         self.datapath.weight_row_in.next = self.weight_buffer.read_row_out.val();

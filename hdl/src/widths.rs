@@ -11,10 +11,22 @@ pub const COUNT_BITS: usize = 16;
 pub const COMMAND_BITS: usize = spec::command::COMMAND_BITS;
 /// An output's index within its tensor, and what it grows by from row to row.
 pub const INDEX_BITS: usize = 32;
+/// The place of a streamed row among the pixels of a line, and of its line; and what they grow by.
+pub const X_BITS: usize = spec::Walk::X_BITS as usize; // widening
+pub const Y_BITS: usize = spec::Walk::Y_BITS as usize; // widening
+pub const STEP_BITS: usize = spec::Walk::STEP_BITS as usize; // widening
+/// Accumulator rows from one streamed row to the next.
+pub const ACCUMULATOR_STEP_BITS: usize = 4;
 /// The key of the permutation that makes random bits.
 pub const KEY_BITS: usize = 64;
 /// The bit at which a piece of memory begins, within a byte.
 pub const START_BIT_BITS: usize = 3;
+/// The lanes that a piece of a window takes: 0, or 1 more than their logarithm.
+pub const LANE_GROUP_BITS: usize = 4;
+/// The field with the number of terms.
+pub const TERM_BITS: usize = 4;
+/// The field with the bits of a stored row.
+pub const STORE_ROW_BITS: usize = 28;
 /// The field with the number of groups in the last tile.
 pub const LAST_GROUP_BITS: usize = 7;
 /// The clamp bounds in a command; of each, the output's bits matter.
@@ -48,7 +60,8 @@ pub fn row_bits(config: &Config) -> usize {
 pub fn row_addr_bits(config: &Config) -> usize {
     let g = config.geometry();
     let deepest = g.activation_buffer_rows().max(g.weight_buffer_rows()).max(g.parameter_rows());
-    index_bits(deepest)
+    let entries = n_tables(config) << config.numerics().output().bits();
+    index_bits(deepest.max(entries))
 }
 
 /// A row of the activation buffer.
@@ -79,6 +92,11 @@ pub fn group_bits(config: &Config) -> usize {
 /// Whether the machine rounds stochastically, as a count of the blocks for it: 0 or 1.
 pub fn n_stochastic(config: &Config) -> usize {
     usize::from(config.numerics().rounding().random_bits() > 0)
+}
+
+/// Whether the machine has an activation table, as a count of the blocks for it: 0 or 1.
+pub fn n_tables(config: &Config) -> usize {
+    usize::from(config.numerics().activation_table())
 }
 
 /// A width of the configuration as the crate counts widths.

@@ -2,10 +2,11 @@
 
 use crate::load_fields::{LoadFields, TARGET_BITS};
 use crate::prelude::*;
-use crate::widths::{row_addr_bits, row_bits, COMMAND_BITS};
+use crate::widths::{n_tables, row_addr_bits, row_bits, COMMAND_BITS, LANE_GROUP_BITS};
+use crate::window_lanes::WindowLanes;
 use spec::Config;
 
-/// Collects words into a row, and writes the row in the cycle after its last word.
+/// Collects words into a row, or a word a row into windows, and writes the row in the cycle after its last word.
 ///
 /// 1. `start_in`: the command `job_in` begins.
 /// 2. `word_valid_in`: `word_in` is the next word of the row; `row_end_in`: it is the row's last; `job_end_in`: and
@@ -25,10 +26,12 @@ pub struct WriteRows {
     pub job_end_in: WireIn,
     pub activation_word_out: WireOut,
     pub weight_word_out: WireOut,
+    /// A word of parameters or of the table.
     pub parameter_word_out: WireOut,
     pub activation_write_out: WireOut,
     pub weight_write_out: WireOut,
     pub parameter_write_out: WireOut,
+    pub table_write_out: Vec<WireOut>,
     pub row_addr_out: WireOut,
     pub row_bank_out: WireOut,
     pub row_data_out: WireOut,
@@ -37,9 +40,12 @@ pub struct WriteRows {
     pub push_second_out: WireOut,
     fields: LoadFields,
     insert: Insert,
+    window: WindowLanes,
     row: RegisterEnabled,
     slot: Register,
     target: RegisterEnabled,
+    lane_group: RegisterEnabled,
+    first: Register,
     push_first: RegisterEnabled,
     push_second: RegisterEnabled,
     buffer_row: Register,
@@ -53,7 +59,11 @@ pub struct WriteRows {
     activations: Const,
     weights: Const,
     parameters: Const,
+    table: Const,
     last_bank: Const,
+    // One of the two is 1.
+    _n_tables: usize,
+    _n_without: usize,
 }
 
 impl WriteRows {
@@ -77,6 +87,7 @@ impl WriteRows {
             activation_write_out: WireOut::new(1),
             weight_write_out: WireOut::new(1),
             parameter_write_out: WireOut::new(1),
+            table_write_out: WireOut::vec(n_tables(config), 1),
             row_addr_out: WireOut::new(addr),
             row_bank_out: WireOut::new(index_bits(n_banks)),
             row_data_out: WireOut::new(row),
@@ -85,9 +96,12 @@ impl WriteRows {
             push_second_out: WireOut::new(1),
             fields: LoadFields::new(g.bus_bits()),
             insert: Insert::new(n_words, g.bus_bits()),
+            window: WindowLanes::new(config),
             row: RegisterEnabled::new(row),
             slot: Register::new(index_bits(n_words)),
             target: RegisterEnabled::new(TARGET_BITS),
+            lane_group: RegisterEnabled::new(LANE_GROUP_BITS),
+            first: Register::new(1),
             push_first: RegisterEnabled::new(1),
             push_second: RegisterEnabled::new(1),
             buffer_row: Register::new(addr),
@@ -101,7 +115,10 @@ impl WriteRows {
             activations: target(spec::command::opcode::LOAD_ACTIVATIONS),
             weights: target(spec::command::opcode::LOAD_WEIGHTS),
             parameters: target(spec::command::opcode::LOAD_PARAMETERS),
+            table: target(spec::command::opcode::LOAD_TABLE),
             last_bank: Const::new(n_banks as u128 - 1, index_bits(n_banks)), // widening
+            _n_tables: n_tables(config),
+            _n_without: 1 - n_tables(config),
         }
     }
 }
@@ -111,11 +128,13 @@ impl Logic for WriteRows {
 
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, row, slot, target, push_first, push_second, buffer_row, bank);
+        clock!(self, clock, row, slot, target, lane_group, first, push_first, push_second, buffer_row, bank);
         clock!(self, clock, row_valid, row_target, row_addr, row_bank, row_push_first, row_push_second);
         self.row.reset.next = self.reset.val();
         self.slot.reset.next = self.reset.val();
         self.target.reset.next = self.reset.val();
+        self.lane_group.reset.next = self.reset.val();
+        self.first.reset.next = self.reset.val();
         self.push_first.reset.next = self.reset.val();
         self.push_second.reset.next = self.reset.val();
         self.buffer_row.reset.next = self.reset.val();
@@ -130,6 +149,8 @@ impl Logic for WriteRows {
         self.fields.command_in.next = self.job_in.val();
         self.target.enable_in.next = self.start_in.val();
         self.target.d_in.next = self.fields.target_out.val();
+        self.lane_group.enable_in.next = self.start_in.val();
+        self.lane_group.d_in.next = self.fields.lane_group_out.val();
         self.push_first.enable_in.next = self.start_in.val();
         self.push_first.d_in.next = self.fields.push_first_out.val();
         self.push_second.enable_in.next = self.start_in.val();
@@ -139,7 +160,15 @@ impl Logic for WriteRows {
         self.insert.word_in.next = self.word_in.val();
         self.insert.slot_in.next = self.slot.d_out.val();
         self.row.enable_in.next = self.word_valid_in.val();
+        self.first.d_in.next = self.start_in.val() | (self.first.d_out.val() & !self.word_valid_in.val());
+        self.window.row_in.next = self.row.d_out.val();
+        self.window.word_in.next = self.word_in.val();
+        self.window.lane_group_in.next = self.lane_group.d_out.val();
+        self.window.first_in.next = self.first.d_out.val();
         self.row.d_in.next = self.insert.row_out.val();
+        if self.lane_group.d_out.val().any() {
+            self.row.d_in.next = self.window.row_out.val();
+        }
 
         self.slot.d_in.next = self.slot.d_out.val();
         self.buffer_row.d_in.next = self.buffer_row.d_out.val();
@@ -161,7 +190,16 @@ impl Logic for WriteRows {
         }
         self.activation_word_out.next = self.word_valid_in.val() & (self.target.d_out.val() == self.activations.val());
         self.weight_word_out.next = self.word_valid_in.val() & (self.target.d_out.val() == self.weights.val());
-        self.parameter_word_out.next = self.word_valid_in.val() & (self.target.d_out.val() == self.parameters.val());
+        for _i in 0..self._n_without {
+            self.parameter_word_out.next =
+                self.word_valid_in.val() & (self.target.d_out.val() == self.parameters.val());
+        }
+        for i in 0..self._n_tables {
+            self.parameter_word_out.next = self.word_valid_in.val()
+                & ((self.target.d_out.val() == self.parameters.val()) | (self.target.d_out.val() == self.table.val()));
+            self.table_write_out[i].next =
+                self.row_valid.d_out.val() & (self.row_target.d_out.val() == self.table.val());
+        }
 
         self.row_valid.d_in.next = self.row_end_in.val();
         self.row_target.d_in.next = self.target.d_out.val();

@@ -14,6 +14,7 @@ struct Row {
     is_valid: bool,
     half: bool,
     overwrite: bool,
+    maximum: bool,
     push: bool,
     address: usize,
     psum: u64,
@@ -27,7 +28,12 @@ fn psum(row: &Row, c: usize) -> u64 {
 fn control(row: &Row) -> u128 {
     // The layout of `row_control`.
     let flag = |is_set: bool, bit: u32| u128::from(is_set) << bit;
-    flag(row.is_valid, 0) | flag(row.half, 1) | flag(row.overwrite, 2) | flag(row.push, 3) | (row.address as u128) << 4
+    flag(row.is_valid, 0)
+        | flag(row.half, 1)
+        | flag(row.overwrite, 2)
+        | flag(row.push, 3)
+        | flag(row.maximum, 4)
+        | (row.address as u128) << 5
 }
 
 /// Drives `rows`, one a cycle, skewed as the mesh does, and compares every row of the memory afterwards.
@@ -40,7 +46,14 @@ fn accumulates(rows: &[Row], what: &str) {
     for row in rows.iter().filter(|row| row.is_valid) {
         let sums = expected.entry((row.half, row.address)).or_insert_with(|| vec![0; cols]);
         for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = if row.overwrite { psum(row, c) } else { sum.wrapping_add(psum(row, c)) };
+            let signed = |value: u64| Bits::new(value.into(), width).to_i128();
+            let psum = psum(row, c);
+            *sum = match (row.overwrite, row.maximum) {
+                (true, _) => psum,
+                (false, true) if signed(psum) > signed(*sum) => psum,
+                (false, true) => *sum,
+                (false, false) => sum.wrapping_add(psum),
+            };
         }
     }
     for cycle in 0..rows.len() + cols + 2 {
@@ -83,7 +96,8 @@ fn accumulates(rows: &[Row], what: &str) {
 
 #[test]
 fn consecutive_rows_at_one_address_are_forwarded() {
-    let add = |psum| Row { is_valid: true, half: true, overwrite: false, push: false, address: 3, psum };
+    let add =
+        |psum| Row { is_valid: true, half: true, overwrite: false, maximum: false, push: false, address: 3, psum };
     let first = Row { overwrite: true, ..add(100) };
     accumulates(&[first, add(7)], "two");
     accumulates(&[first, add(7), add(11), add(13)], "four");
@@ -94,6 +108,13 @@ fn consecutive_rows_at_one_address_are_forwarded() {
     let other_row = Row { address: 4, overwrite: true, ..add(60) };
     accumulates(&[first, other_row, add(7), add(8), Row { overwrite: false, ..other_row }], "rows");
     accumulates(&[first, Row { overwrite: true, ..add(5) }, add(6)], "overwritten twice");
+    // Every column scales the psum by its own odd number, so the signs stay.
+    let greater = |psum: i64| Row { maximum: true, ..add(psum.cast_unsigned()) };
+    accumulates(&[first, greater(101), greater(7), greater(-3)], "positive maxima");
+    let negative = Row { overwrite: true, maximum: true, ..greater(-100) };
+    accumulates(&[negative, greater(-101), greater(-5), greater(-6), add(2), greater(-4)], "negative maxima");
+    accumulates(&[negative, bubble, greater(-101), bubble, bubble, greater(-2)], "maxima with bubbles");
+    accumulates(&[negative, other_half, greater(-7), greater(-9)], "maxima in halves");
 }
 
 #[test]
@@ -104,11 +125,11 @@ fn random_rows_are_summed_and_pushed() {
         let rows: Vec<Row> = (0..200)
             .map(|_| {
                 let mut flag = |one_in| random.below(one_in) == 0;
-                let (is_valid, half, overwrite, push) = (!flag(4), flag(2), flag(5), flag(6));
+                let (is_valid, half, overwrite, maximum, push) = (!flag(4), flag(2), flag(5), flag(2), flag(6));
                 let address = random.below(3) as usize;
                 // The first row at an address overwrites: memories start undefined.
                 let overwrite = overwrite || (is_valid && seen.insert((half, address)));
-                Row { is_valid, half, overwrite, push, address, psum: random.word() }
+                Row { is_valid, half, overwrite, maximum, push, address, psum: random.word() }
             })
             .collect();
         accumulates(&rows, &format!("seed {seed}"));
@@ -126,7 +147,7 @@ fn the_emitted_accumulator_agrees() {
         "reset" => Bits::from(cycle < 2),
         "control_in" if cycle >= 2 && cycle < 2 + fill => {
             let i = cycle - 2;
-            Bits::new(u128::from(1 | (i % 2) << 1 | 1 << 2 | (i / 2) << 4), value.bits())
+            Bits::new(u128::from(1 | (i % 2) << 1 | 1 << 2 | (i / 2) << 5), value.bits())
         }
         _ => value,
     };

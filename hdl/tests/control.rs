@@ -170,6 +170,22 @@ fn a_seed_goes_to_store_where_rounding_is_stochastic() {
 }
 
 #[test]
+fn a_table_is_loaded_where_there_is_one() {
+    let mut raw = RawConfig::from(&tiny());
+    raw.numerics.activation_table = true;
+    let config = Config::try_from(raw).expect("a legal configuration");
+    let mut dut = Stepper::new(Fetch::new(&config)).expect("fetch is accepted");
+    for code in [opcode::LOAD_TABLE, opcode::LOAD_PARAMETERS] {
+        assert_eq!(fetch(&mut dut, Some(code), false, true, true), shown(&[0]), "opcode {code}");
+        assert_eq!(fetch(&mut dut, None, false, true, true), shown(&[1]), "a full queue");
+        assert_eq!(fetch(&mut dut, None, true, true, true), shown(&[1]));
+    }
+    assert_eq!(fetch(&mut dut, Some(opcode::SEED), false, true, true), shown(&[0]));
+    assert_eq!(fetch(&mut dut, None, false, true, true), shown(&[]), "reserved");
+    common::agrees_with_icarus("fetch", Fetch::new(&config), 500, 2, |_, _, value| value);
+}
+
+#[test]
 fn a_wait_code_is_the_index_of_the_counter() {
     for group in Counter::GROUPS {
         let mut dut = Stepper::new(WaitCode::new(group)).expect("the code is accepted");

@@ -7,7 +7,9 @@ use hdl::bits::Bits;
 use hdl::cut_groups::CutGroups;
 use hdl::dispatch::Dispatch;
 use hdl::issue::Issue;
+use hdl::jobs::Jobs;
 use hdl::load_fields::LoadFields;
+use hdl::lookup::Lookup;
 use hdl::pack_rows::PackRows;
 use hdl::prelude::{Gather, Mask, Scatter};
 use hdl::requester::Requester;
@@ -15,6 +17,7 @@ use hdl::simulate::Stepper;
 use hdl::store_fields::StoreFields;
 use hdl::store_reader::StoreReader;
 use hdl::unpack_words::UnpackWords;
+use hdl::window_lanes::WindowLanes;
 use hdl::write_rows::WriteRows;
 use hdl::{Load, ParameterBuffer, Requantizer, RequantizerLane, Store};
 use spec::config::RawRounding;
@@ -27,9 +30,9 @@ fn tokens(random: &mut Random) -> Tokens {
 
 /// A load that is soon over.
 fn load_command(random: &mut Random) -> spec::Load {
-    let targets = [LoadTarget::Activations, LoadTarget::Weights, LoadTarget::Parameters];
+    let targets = [LoadTarget::Activations, LoadTarget::Weights, LoadTarget::Parameters, LoadTarget::Table];
     spec::Load {
-        target: targets[random.below(3) as usize],
+        target: targets[random.below(4) as usize],
         tokens: tokens(random),
         address: random.word() as u32,
         stride: random.word() as u32,
@@ -38,7 +41,7 @@ fn load_command(random: &mut Random) -> spec::Load {
         rows_per_request: 1 + random.below(3) as u16,
         row_bits: 1 + random.below(40) as u16,
         buffer_row: random.word() as u16,
-        lane_group: 0,
+        lane_group: random.below(16) as u8,
     }
 }
 
@@ -55,8 +58,8 @@ fn store_command(random: &mut Random, n_groups: u64) -> spec::Store {
         tiles: 1 + random.below(3) as u16,
         last_groups: 1 + random.below(n_groups) as u8,
         parameter_row: random.word() as u16,
-        terms: 1,
-        table: false,
+        terms: 1 + random.below(15) as u8,
+        table: random.below(2) == 0,
         row_bits: 1 + random.below(40) as u32,
         low: random.word() as u16,
         high: random.word() as u16,
@@ -79,7 +82,7 @@ fn fields_are_those_that_spec_encodes() {
         let c = load_command(&mut random);
         load.block_mut().command_in.next = encoded(Command::Load(c));
         load.settle().expect("settles");
-        let target = c.target as u128;
+        let target = u128::from(Command::Load(c).encode()[0] & 7);
         let offset = (8 * u128::from(c.address) + u128::from(c.start_bit)) % 32;
         for (name, value) in [
             ("target_out", target),
@@ -88,6 +91,7 @@ fn fields_are_those_that_spec_encodes() {
             ("push_first_out", c.tokens.push_first.into()),
             ("push_second_out", c.tokens.push_second.into()),
             ("start_bit_out", c.start_bit.into()),
+            ("lane_group_out", c.lane_group.into()),
             ("requests_out", c.requests.into()),
             ("address_out", c.address.into()),
             ("stride_out", c.stride.into()),
@@ -104,7 +108,9 @@ fn fields_are_those_that_spec_encodes() {
         store.block_mut().command_in.next = encoded(Command::Store(c));
         store.settle().expect("settles");
         for (name, value) in [
-            ("pop_first_out", u128::from(c.tokens.pop_first)),
+            ("table_out", u128::from(c.table)),
+            ("last_term_out", u128::from(c.terms) - 1),
+            ("pop_first_out", c.tokens.pop_first.into()),
             ("pop_second_out", c.tokens.pop_second.into()),
             ("push_first_out", c.tokens.push_first.into()),
             ("push_second_out", c.tokens.push_second.into()),
@@ -140,6 +146,14 @@ fn wide() -> Config {
     raw.geometry.requantizer_lanes = 5;
     raw.numerics.output_bits = 7;
     raw.numerics.output_signed = true;
+    Config::try_from(raw).expect("a valid configuration")
+}
+
+/// With an activation table.
+fn tabled() -> Config {
+    let mut raw = spec::RawConfig::from(&wide());
+    raw.name = "tabled".to_string();
+    raw.numerics.activation_table = true;
     Config::try_from(raw).expect("a valid configuration")
 }
 
@@ -221,26 +235,53 @@ fn small_blocks_agree_with_icarus() {
 
 #[test]
 fn blocks_of_load_agree_with_icarus() {
-    agrees_with_icarus("dispatch", Dispatch::new(32, LoadFields::job_ranges(32)), 1000, 200, only_loads);
+    agrees_with_icarus("dispatch", Dispatch::new(32), 1000, 1, only_loads);
+    // The queue's words are undefined until each has been written once.
+    agrees_with_icarus("jobs", Jobs::new(LoadFields::job_ranges(32)), 1000, 200, only_loads);
     agrees_with_icarus("unpack_words", UnpackWords::new(32), 2000, 1, only_loads);
-    for config in [tiny(), wide()] {
+    for config in [tiny(), wide(), tabled()] {
+        agrees_with_icarus("window_lanes", WindowLanes::new(&config), 300, 0, |_, _, value| value);
         agrees_with_icarus("write_rows", WriteRows::new(&config), 500, 1, only_loads);
         agrees_with_icarus("load", Load::new(&config), 2000, 1, only_loads);
     }
 }
 
+/// Entries are written first: what was never written is undefined.
+fn table_first(cycle: u64, n_entries: u64, port: &str, value: Bits) -> Bits {
+    let is_filled = cycle >= n_entries;
+    match port {
+        "write_enable_in" | "table_write_in_0" => Bits::from(!is_filled),
+        "write_addr_in" | "table_addr_in_0" => Bits::new(cycle.into(), 16),
+        _ => value,
+    }
+}
+
+#[test]
+fn the_table_agrees_with_icarus() {
+    for output_bits in [1, 4, 7] {
+        let n_entries = 1 << output_bits;
+        let adjust = |c: u64, p: &str, v: Bits| table_first(c, n_entries, p, v);
+        agrees_with_icarus("lookup", Lookup::new(output_bits), 400, n_entries + 2, adjust);
+    }
+}
+
 #[test]
 fn blocks_of_store_agree_with_icarus() {
-    for config in [tiny(), wide()] {
+    for config in [tiny(), wide(), tabled()] {
+        let n_entries = 1 << config.numerics().output().bits();
         let n_groups = config.geometry().column_groups() as u64;
         agrees_with_icarus("store_reader", StoreReader::new(&config), 1000, 1, |c, p, v| {
             only_stores(c, p, v, n_groups)
         });
         agrees_with_icarus("cut_groups", CutGroups::new(&config), 1000, 1, |_, _, value| value);
         agrees_with_icarus("pack_rows", PackRows::new(&config), 2000, 1, |c, p, v| only_stores(c, p, v, n_groups));
-        agrees_with_icarus("requantizer", Requantizer::new(&config), 300, 1, |_, _, value| value);
+        agrees_with_icarus("requantizer", Requantizer::new(&config), 400, n_entries + 2, |c, p, v| {
+            table_first(c, n_entries, p, v)
+        });
         // The queues' words are undefined until each has been written once.
-        agrees_with_icarus("store", Store::new(&config), 2000, 500, |c, p, v| only_stores(c, p, v, n_groups));
+        agrees_with_icarus("store", Store::new(&config), 2000, 500, |c, p, v| {
+            table_first(c, n_entries, p, only_stores(c, p, v, n_groups))
+        });
         // So are the rows of the buffer: write all of them first.
         let (rows, banks) = (config.geometry().parameter_rows() as u64, config.geometry().requantizer_lanes() as u64);
         agrees_with_icarus("parameter_buffer", ParameterBuffer::new(&config), 600, rows * banks + 2, |c, p, v| {

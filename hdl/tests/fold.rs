@@ -10,12 +10,13 @@ use hdl::operand_buffer::OperandBuffer;
 use hdl::simulate::Stepper;
 use spec::{Command, Config, Format, RawConfig, Tokens};
 
-/// `tiny` with another shape.
+/// `tiny` with another shape, and room for folds whose rows go to every second accumulator row.
 fn config(rows: usize, cols: usize, multiplier_stages: usize) -> Config {
     let mut raw = RawConfig::from(&Config::named("tiny").expect("a named configuration"));
     raw.geometry.rows = rows;
     raw.geometry.cols = cols;
     raw.geometry.multiplier_stages = multiplier_stages;
+    raw.geometry.accumulator_rows = 64;
     Config::try_from(raw).expect("a legal shape")
 }
 
@@ -106,6 +107,8 @@ impl Path {
         datapath.row_valid_in.next = execute.row_valid_out.val();
         datapath.row_swap_in.next = execute.row_swap_out.val();
         datapath.row_control_in.next = execute.row_control_out.val();
+        datapath.row_keep_in.next = execute.row_keep_out.val();
+        datapath.row_pad_in.next = execute.row_pad_out.val();
         datapath.activation_row_in.next = self.activation_buffer.block().read_row_out.val();
         self.datapath.settle().expect("the datapath settles");
         let shown = Shown {
@@ -174,15 +177,20 @@ fn run(path: &mut Path, folds: &[spec::Execute], seed: u64) -> Run {
     let mut expected = std::collections::HashMap::new();
     for fold in folds {
         for i in 0..usize::from(fold.rows) {
-            let row = (fold.half, usize::from(fold.accumulator_row) + i);
+            let activation_row = streamed_row(fold, i, &activations, n.activation());
+            let row = (fold.half, usize::from(fold.accumulator_row) + i * usize::from(fold.accumulator_step));
+            let overwrite = fold.overwrite && (fold.accumulator_step > 0 || i == 0);
             let sums: &mut Vec<i64> = expected.entry(row).or_insert_with(|| vec![0; g.cols()]);
             for (c, sum) in sums.iter_mut().enumerate() {
                 // The row for mesh row k - 1 is stored first.
                 let k = usize::from(fold.k);
-                let activation_row = &activations[usize::from(fold.activation_row) + i];
                 let weight = |r: usize| weights[usize::from(fold.weight_row) + k - 1 - r][c];
                 let products: i64 = (0..k).map(|r| activation_row[r] * weight(r)).sum();
-                *sum = n.accumulator().wrap(if fold.overwrite { products } else { *sum + products });
+                *sum = match (overwrite, fold.maximum) {
+                    (true, _) => products,
+                    (false, true) => products.max(*sum),
+                    (false, false) => n.accumulator().wrap(*sum + products),
+                };
             }
         }
     }
@@ -215,6 +223,23 @@ fn run(path: &mut Path, folds: &[spec::Execute], seed: u64) -> Run {
     shown
 }
 
+/// The buffer row of lane r of row i of a walk, from the fields of the command; none if it is padding.
+fn kept_row(fold: &spec::Execute, i: usize, r: usize) -> Option<usize> {
+    let walk = &fold.walk;
+    let (line, j) = (i / usize::from(walk.inner_count), i % usize::from(walk.inner_count));
+    let (outer, inner) = (line * usize::from(walk.outer_stride), j * usize::from(walk.inner_stride));
+    let row = (usize::from(fold.activation_row) + outer + inner) % 65_536;
+    let x = i64::from(walk.x_start) + j as i64 * i64::from(walk.x_step);
+    let y = i64::from(walk.y_start) + line as i64 * i64::from(walk.y_step);
+    let is_kept = (0..i64::from(walk.y_limit)).contains(&y) && (x - i64::from(walk.x_limit)..x).contains(&(r as i64));
+    is_kept.then_some(row)
+}
+
+fn streamed_row(fold: &spec::Execute, i: usize, activations: &[Vec<i64>], format: Format) -> Vec<i64> {
+    let pad = format.decode(fold.walk.pad.into());
+    (0..activations[0].len()).map(|r| kept_row(fold, i, r).map_or(pad, |row| activations[row][r])).collect()
+}
+
 fn fold(rows: u16, k: usize, accumulator_row: u16, overwrite: bool) -> spec::Execute {
     spec::Execute {
         tokens: Tokens::default(),
@@ -228,7 +253,7 @@ fn fold(rows: u16, k: usize, accumulator_row: u16, overwrite: bool) -> spec::Exe
         weight_row: 0,
         accumulator_row,
         k: k as u16, // small
-        walk: spec::Walk::linear(1),
+        walk: spec::Walk::linear(128),
     }
 }
 
@@ -294,6 +319,56 @@ fn random_folds_are_right() {
             let shown = run(&mut Path::new(&config), &folds, seed + 100);
             assert!(shown.is_right, "{rows}x{cols}, seed {seed}: {folds:#?}");
         }
+    }
+}
+
+/// Windows over lines of pixels, some of them outside; strides in both directions; sums and maxima in rows 0, 1 and 2 apart.
+#[test]
+fn random_walks_are_right() {
+    for (rows, cols) in SHAPES {
+        let mut padded = [0; 3];
+        for seed in 0..12 {
+            let mut random = Random::new(seed);
+            let config = config(rows, cols, seed as usize % 3);
+            let depth = config.geometry().activation_buffer_rows();
+            let mut below = |n: usize| random.below(n as u64) as u16;
+            let mut folds = Vec::new();
+            while folds.len() < 10 {
+                let (inner_count, lines) = (1 + below(5), 1 + below(4));
+                let walk = spec::Walk {
+                    inner_count,
+                    // 65,535 goes back a row.
+                    inner_stride: if below(4) == 0 { u16::MAX } else { below(3) },
+                    outer_stride: if below(4) == 0 { u16::MAX - below(4) } else { below(6) },
+                    pad: below(32),
+                    x_start: i32::from(below(2 * rows + 2)) - rows as i32,
+                    x_step: below(3),
+                    x_limit: u32::from(below(2 * rows + 2)),
+                    y_start: below(3).cast_signed() - 1,
+                    y_step: below(3),
+                    y_limit: 1 + below(4),
+                };
+                let fold = spec::Execute {
+                    activation_row: 8 + below(8),
+                    weight_row: below(2 * rows),
+                    half: below(2) == 1,
+                    maximum: below(2) == 1,
+                    accumulator_step: below(3) as u8,
+                    walk,
+                    ..fold((inner_count * lines).saturating_sub(below(3)).max(1), rows, below(3).into(), below(2) == 1)
+                };
+                let kept = |i: usize| (0..rows).filter_map(move |r| kept_row(&fold, i, r));
+                if (0..fold.rows.into()).flat_map(kept).all(|row| row < depth) {
+                    for n_kept in (0..fold.rows.into()).map(|i| kept(i).count()) {
+                        padded[if n_kept == 0 { 0 } else { 1 + usize::from(n_kept == rows) }] += 1;
+                    }
+                    folds.push(fold);
+                }
+            }
+            let shown = run(&mut Path::new(&config), &folds, seed + 200);
+            assert!(shown.is_right, "{rows}x{cols}, seed {seed}: {folds:#?}");
+        }
+        assert!(padded[0] > 20 && padded[2] > 20 && (rows == 1 || padded[1] > 20), "{rows}x{cols}: {padded:?}");
     }
 }
 

@@ -73,6 +73,9 @@ fn slices_at_run_time() {
         agrees_with_icarus("dut", Extract::new(width), 300, 0, as_drawn);
         agrees_with_icarus("dut", Merge::new(width), 300, 0, as_drawn);
     }
+    for (n_lanes, width) in [(1, 1), (1, 5), (7, 1), (4, 5), (3, 70)] {
+        agrees_with_icarus("dut", PadLanes::new(n_lanes, width), 200, 0, as_drawn);
+    }
     for n_bytes in [1, 4, 8, 12] {
         agrees_with_icarus("dut", Strobe::new(n_bytes), 300, 0, as_drawn);
     }

@@ -38,6 +38,8 @@ type Seen = Vec<(&'static str, u128)>;
 struct Model {
     bus: usize,
     lanes: u16,
+    activation_bits: usize,
+    mesh_rows: usize,
     // Issue and requests.
     requests: Option<spec::Load>,
     request_address: u32,
@@ -52,6 +54,7 @@ struct Model {
     position: usize,
     hold: u128,
     slot: usize,
+    first: bool,
     row: u128,
     buffer_row: u16,
     bank: u16,
@@ -72,6 +75,7 @@ impl Model {
         seen.push(("activation_write_out", is(LoadTarget::Activations)));
         seen.push(("weight_write_out", is(LoadTarget::Weights)));
         seen.push(("parameter_write_out", is(LoadTarget::Parameters)));
+        seen.push(("table_write_out", is(LoadTarget::Table)));
         if let Some((target, row, bank)) = written {
             seen.push(("row_addr_out", row.into()));
             seen.push(("row_data_out", self.row));
@@ -105,8 +109,16 @@ impl Model {
             if emits {
                 payload = (Some(job.target), need);
                 let word = both >> from & mask(need);
-                self.row =
-                    if self.slot == 0 { word } else { self.row & mask(self.slot * bus) | word << (self.slot * bus) };
+                self.row = match (job.lane_group, self.slot) {
+                    (0, 0) => word,
+                    (0, slot) => self.row & mask(slot * bus) | word << (slot * bus),
+                    (group, _) => {
+                        let older = if self.first { 0 } else { self.row };
+                        let shift = self.activation_bits << (group - 1);
+                        (older << shift | word) & mask(self.mesh_rows * self.activation_bits)
+                    }
+                };
+                self.first = false;
                 self.emitted(job, need);
             }
         }
@@ -116,7 +128,7 @@ impl Model {
         let counted = |target| if payload.0 == Some(target) { payload.1 as u128 } else { 0 };
         seen.push(("activation_bits_out", counted(LoadTarget::Activations)));
         seen.push(("weight_bits_out", counted(LoadTarget::Weights)));
-        seen.push(("parameter_bits_out", counted(LoadTarget::Parameters)));
+        seen.push(("parameter_bits_out", counted(LoadTarget::Parameters) + counted(LoadTarget::Table)));
         if let Some(job) = new_job {
             self.jobs.pop_front();
             self.job = Some(job);
@@ -125,7 +137,7 @@ impl Model {
             self.need_left = job.row_bits.into();
             self.rows_left = job.rows_per_request;
             self.unpack_requests = job.requests;
-            (self.slot, self.bank, self.buffer_row) = (0, 0, job.buffer_row);
+            (self.slot, self.bank, self.buffer_row, self.first) = (0, 0, job.buffer_row, true);
         }
 
         // Issue and requests.
@@ -210,10 +222,21 @@ fn random_load(config: &Config, random: &mut Random, memory_bytes: u64) -> spec:
     let (n, g) = (config.numerics(), config.geometry());
     let mut flag = || random.below(3) == 0;
     let tokens = Tokens { pop_first: flag(), pop_second: flag(), push_first: flag(), push_second: flag() };
-    let (target, widest, depth) = match random.below(3) {
+    let n_targets = if n.activation_table() { 4 } else { 3 };
+    let (target, widest, depth) = match random.below(n_targets) {
         0 => (LoadTarget::Activations, n.activation().bits() as usize * g.rows(), g.activation_buffer_rows()),
         1 => (LoadTarget::Weights, n.weight().bits() as usize * g.cols(), g.weight_buffer_rows()),
-        _ => (LoadTarget::Parameters, n.parameter_bits() as usize, g.parameter_rows()),
+        2 => (LoadTarget::Parameters, n.parameter_bits() as usize, g.parameter_rows()),
+        _ => (LoadTarget::Table, n.output().bits() as usize, 1 << n.output().bits()),
+    };
+    // Half of the activations are windows; a piece has at most the lanes of its group, and fits a word.
+    let lane_group = match target {
+        LoadTarget::Activations if random.below(2) == 0 => 1 + random.below(u64::from(g.rows().ilog2()) + 1) as u8,
+        _ => 0,
+    };
+    let widest = match lane_group {
+        0 => widest,
+        group => g.bus_bits().min((n.activation().bits() as usize) << (group - 1)),
     };
     let load = spec::Load {
         target,
@@ -225,7 +248,7 @@ fn random_load(config: &Config, random: &mut Random, memory_bytes: u64) -> spec:
         rows_per_request: 1 + random.below(6) as u16,
         row_bits: 1 + random.below(widest as u64) as u16,
         buffer_row: random.below(depth as u64 / 2) as u16,
-        lane_group: 0,
+        lane_group,
     };
     // Rows must fit the buffer; a short buffer takes fewer.
     let rows = usize::from(load.requests * load.rows_per_request);
@@ -236,12 +259,25 @@ fn random_load(config: &Config, random: &mut Random, memory_bytes: u64) -> spec:
 }
 
 /// The rows that a load must write: (target, row, bank, value).
-fn rows_of(load: &spec::Load, lanes: u16, memory: &[u8]) -> Vec<(usize, u16, u16, u128)> {
+fn rows_of(load: &spec::Load, config: &Config, memory: &[u8]) -> Vec<(usize, u16, u16, u128)> {
+    let lanes = config.geometry().requantizer_lanes() as u16;
+    let (mesh_rows, activation) = (config.geometry().rows(), config.numerics().activation().bits() as usize);
     let mut rows = Vec::new();
+    let mut read: Vec<u128> = Vec::new();
     for request in 0..usize::from(load.requests) {
         let from = 8 * (load.address as usize + request * load.stride as usize) + usize::from(load.start_bit);
         for row in 0..usize::from(load.rows_per_request) {
             let value = memory_bits(memory, from + row * usize::from(load.row_bits), load.row_bits.into());
+            read.push(value);
+            let value = match load.lane_group {
+                0 => value,
+                // Lane by lane: lane r is lane r mod 2^s of the row read r / 2^s rows before.
+                group => (0..mesh_rows).fold(0, |window, r| {
+                    let (before, lane) = (r >> (group - 1), r % (1 << (group - 1)));
+                    let piece = read.len().checked_sub(1 + before).map_or(0, |at| read[at]);
+                    window | (piece >> (lane * activation) & mask(activation)) << (r * activation)
+                }),
+            };
             let idx = rows.len() as u16;
             let (row, bank) = if load.target == LoadTarget::Parameters { (idx / lanes, idx % lanes) } else { (idx, 0) };
             rows.push((load.target as usize, load.buffer_row + row, bank, value));
@@ -257,13 +293,14 @@ fn loads_are_right(config: &Config, busy: u64, seed: u64) {
     let bus = config.geometry().bus_bits();
     let memory: Vec<u8> = (0..4096).map(|_| random.word() as u8).collect();
     let mut queue: VecDeque<spec::Load> = (0..120).map(|_| random_load(config, &mut random, 4096)).collect();
-    let mut expected_rows: VecDeque<_> = queue.iter().flat_map(|load| rows_of(load, lanes, &memory)).collect();
+    let mut expected_rows: VecDeque<_> = queue.iter().flat_map(|load| rows_of(load, config, &memory)).collect();
     let mut expected_pushes = [0; 2];
     for load in &queue {
         expected_pushes[0] += usize::from(load.tokens.push_first);
         expected_pushes[1] += usize::from(load.tokens.push_second);
     }
-    let mut model = Model { bus, lanes, ..Model::default() };
+    let (activation_bits, mesh_rows) = (config.numerics().activation().bits() as usize, config.geometry().rows());
+    let mut model = Model { bus, lanes, activation_bits, mesh_rows, ..Model::default() };
     let mut dut = Stepper::new(Load::new(config)).expect("accepted");
     let mut beats: VecDeque<u128> = VecDeque::new();
     let mut offered = false;
@@ -292,7 +329,11 @@ fn loads_are_right(config: &Config, busy: u64, seed: u64) {
         block.read_data_in.next = Bits::new(inputs.beat.unwrap_or(0), bus);
         dut.settle().expect("settles");
         for (port, value) in model.cycle(&inputs) {
-            let actual = dut.get(port).expect("a port").low_u128();
+            let actual = match port {
+                // Not there without a table.
+                "table_write_out" => dut.block().table_write_out.first().map_or(0, |port| port.val().low_u128()),
+                _ => dut.get(port).expect("a port").low_u128(),
+            };
             assert_eq!(actual, value, "{port} in cycle {cycle}, seed {seed}");
         }
         let get = |port| dut.get(port).expect("a port").low_u128();
@@ -308,10 +349,10 @@ fn loads_are_right(config: &Config, busy: u64, seed: u64) {
             let burst = 0..get("read_request_beats_out") as usize;
             beats.extend(burst.map(|beat| memory_bits(&memory, 8 * address + beat * bus, bus)));
         }
-        for (target, port) in
-            ["activation_write_out", "weight_write_out", "parameter_write_out"].into_iter().enumerate()
-        {
-            if get(port) == 1 {
+        let written = ["activation_write_out", "weight_write_out", "parameter_write_out"].map(|port| get(port) == 1);
+        let table_written = dut.block().table_write_out.first().is_some_and(|port| port.val().any());
+        for (target, is_written) in written.into_iter().chain([table_written]).enumerate() {
+            if is_written {
                 let expected = expected_rows.pop_front().expect("a row is expected");
                 let bank = if target == 2 { get("row_bank_out") as u16 } else { 0 };
                 let row = (target, get("row_addr_out") as u16, bank, get("row_data_out"));
@@ -351,6 +392,25 @@ fn wide_rows_follow_the_contract() {
     });
     for busy in [8, 3] {
         loads_are_right(&config, busy, 10 + busy);
+    }
+}
+
+/// Windows of pieces of 1 to 16 lanes, rows and tables.
+#[test]
+fn windows_and_tables_follow_the_contract() {
+    for (rows, activation_bits, bus_bits) in [(16, 5, 64), (11, 8, 64), (2, 3, 32)] {
+        let config = config(|raw| {
+            raw.geometry.rows = rows;
+            raw.geometry.bus_bits = bus_bits;
+            raw.geometry.activation_buffer_rows = 64;
+            raw.numerics.activation_bits = activation_bits;
+            raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 20 };
+            raw.numerics.output_bits = 6;
+            raw.numerics.activation_table = true;
+        });
+        for busy in [8, 3] {
+            loads_are_right(&config, busy, 30 + busy);
+        }
     }
 }
 

@@ -51,12 +51,20 @@ fn rounded(value: i128, shift: u32, round: Round) -> i128 {
     }
 }
 
-/// What a lane with these numerics must give; `random` are the random bits of stochastic rounding.
+/// The low `bits` bits in two's complement.
+fn wrapped(value: i128, bits: u32) -> i128 {
+    let range = 1_i128 << bits;
+    (value + range / 2).rem_euclid(range) - range / 2
+}
+
+/// What a lane with these numerics must give.
 fn expected(c: &Column, numerics: &Numerics) -> i128 {
-    let range = 1_i128 << numerics.accumulator_bits();
-    let wrapped = (c.accumulator + c.bias).rem_euclid(range);
-    let sum = if wrapped >= range / 2 { wrapped - range } else { wrapped };
-    let product = if numerics.scheme() == MachineScheme::Pow2 { sum } else { sum * c.multiplier };
+    let sum = wrapped(c.accumulator + c.bias, numerics.accumulator_bits());
+    scaled(if numerics.scheme() == MachineScheme::Pow2 { sum } else { sum * c.multiplier }, c, numerics)
+}
+
+/// A product brought to the output; the column's `random` are the random bits of stochastic rounding.
+fn scaled(product: i128, c: &Column, numerics: &Numerics) -> i128 {
     let last = |value: i128, shift: u32| match numerics.rounding() {
         Rounding::Fixed(round) => rounded(value, shift, round),
         Rounding::Stochastic { random_bits } => {
@@ -113,6 +121,8 @@ fn lane_is_right(config: &Config, columns: impl Iterator<Item = Column>) {
         in_flight.push(column);
         dut.block_mut().accumulator_in.next = Bits::from_i128(column.accumulator, accumulator);
         dut.block_mut().record_in.next = record(&column, config);
+        // Every column is its group's first term, and its last.
+        dut.block_mut().first_in.next = true.into();
         let t = in_flight.len() - 1;
         if let (Some(random), Some(column)) = (dut.block_mut().random_in.first_mut(), t.checked_sub(2)) {
             random.next = Bits::new(in_flight[column].random.into(), random.width());
@@ -244,20 +254,123 @@ fn extreme_widths_are_requantized() {
     }
 }
 
-/// A group enters with its bounds and leaves 4 cycles later, whatever the neighbours in time are.
+/// The sum of products, at the product's width, and what follows from it; terms share shift, zero point and bounds.
+fn expected_of_terms(terms: &[Column], numerics: &Numerics) -> i128 {
+    let one = |c: &Column| {
+        let sum = wrapped(c.accumulator + c.bias, numerics.accumulator_bits());
+        if numerics.multiplier_bits() == 0 {
+            sum
+        } else {
+            sum * c.multiplier
+        }
+    };
+    let last = terms[terms.len() - 1];
+    let width = numerics.accumulator_bits() + numerics.multiplier_bits();
+    let is_deep = numerics.scheme().is_double() && last.shift > numerics.multiplier_bits();
+    // The first rounding's half is there from the start: it wraps with the rest.
+    let half = if is_deep { 1 << (numerics.multiplier_bits() - 1) } else { 0 };
+    scaled(wrapped(half + terms.iter().map(one).sum::<i128>(), width) - half, &last, numerics)
+}
+
+/// Groups of 1 to 15 terms, one after the other and with gaps between groups; many sums wrap.
+#[test]
+fn products_of_terms_are_added_before_one_rounding() {
+    for arithmetic in arithmetics(6) {
+        let config = config(|raw| {
+            raw.numerics.accumulator_bits = spec::config::AccumulatorBits::Wrapping { wrapping: 9 };
+            raw.numerics.bias_bits = 6;
+            raw.numerics.shift_bits = 4;
+            raw.numerics.output_bits = 12;
+            raw.numerics.output_signed = true;
+            set(raw, arithmetic, 5);
+        });
+        let n = config.numerics();
+        let mut random = Random::new(3);
+        // What is driven in a cycle: the term, whether it is the first, and the group's result with the last.
+        let mut cycles: Vec<(Column, bool, Option<i128>)> = Vec::new();
+        let mut n_wrapped = 0;
+        while cycles.len() < 1500 {
+            let (shift, zero_point) = (random.below(16) as u32, random.signed(13));
+            let term = |_: u64| Column {
+                accumulator: random.signed(9),
+                bias: random.signed(6),
+                multiplier: random.below(32) as i128,
+                shift,
+                zero_point,
+                low: -2048,
+                high: 2047,
+                random: 0,
+            };
+            let mut terms: Vec<Column> = (0..1 + cycles.len() as u64 % 15).map(term).collect();
+            // The random bits come with the last term.
+            terms.iter_mut().for_each(|term| term.random = random.below(64) as u32);
+            let exact: i128 = terms.iter().map(|c| (c.accumulator + c.bias) * c.multiplier).sum();
+            n_wrapped += usize::from(exact.abs() >= 1 << 13);
+            let result = expected_of_terms(&terms, n);
+            let last = terms.len() - 1;
+            cycles.extend(terms.iter().enumerate().map(|(u, &c)| (c, u == 0, (u == last).then_some(result))));
+            // A term that belongs to nothing.
+            cycles.extend((random.below(3) == 0).then_some((terms[0], false, None)));
+        }
+        assert!(n_wrapped > 20, "{n_wrapped} sums wrap");
+        let mut dut = Stepper::new(RequantizerLane::new(n)).expect("accepted");
+        for t in 0..cycles.len() + 4 {
+            let late = |by: usize| t.checked_sub(by).and_then(|t| cycles.get(t));
+            let block = dut.block_mut();
+            if let Some((column, ..)) = late(0) {
+                block.accumulator_in.next = Bits::from_i128(column.accumulator, 9);
+                block.record_in.next = record(column, &config);
+            }
+            block.first_in.next = late(1).is_some_and(|(_, first, _)| *first).into();
+            if let (Some(port), Some((column, ..))) = (block.random_in.first_mut(), late(2)) {
+                port.next = Bits::new(column.random.into(), 6);
+            }
+            block.low_in.next = Bits::from_i128(-2048, 13);
+            block.high_in.next = Bits::from_i128(2047, 13);
+            dut.settle().expect("settles");
+            if let Some((column, _, Some(result))) = late(4) {
+                let actual = dut.block().output_out.val().to_i128();
+                assert_eq!(actual, *result, "{} {}, cycle {t}: {column:?}", n.scheme(), n.rounding());
+            }
+            dut.edge().expect("settles");
+        }
+    }
+}
+
+/// A group enters with its bounds and leaves 4 cycles later, whatever the neighbours in time are; with a table 5 cycles later,
+/// looked up or not.
 #[test]
 fn groups_keep_their_bounds_and_order() {
+    groups_are_right(false);
+    groups_are_right(true);
+}
+
+fn groups_are_right(has_table: bool) {
     let config = config(|raw| {
         raw.geometry.cols = 6;
         raw.geometry.requantizer_lanes = 3;
+        raw.numerics.activation_table = has_table;
     });
     let n = config.numerics();
     let (n_lanes, accumulator, output) = (3, n.accumulator_bits() as usize, n.output().bits() as usize);
     let mut dut = Stepper::new(Requantizer::new(&config)).expect("accepted");
     let mut random = Random::new(7);
+    let latency = if has_table { 5 } else { 4 };
+    let table: Vec<u64> = (0..32).map(|_| random.below(32)).collect();
+    for (entry, &value) in table.iter().enumerate().filter(|_| has_table) {
+        dut.block_mut().table_write_in[0].next = true.into();
+        dut.block_mut().table_addr_in[0].next = entry.into();
+        dut.block_mut().table_data_in[0].next = Bits::new(value.into(), output);
+        dut.edge().expect("settles");
+    }
+    if has_table {
+        dut.block_mut().table_write_in[0].next = false.into();
+        dut.block_mut().table_data_in[0].next = 0.into();
+    }
     let mut sent: Vec<Option<Bits>> = Vec::new();
     for cycle in 0..500 {
         let (one, other) = (random.below(32) as i128, random.below(32) as i128);
+        let is_looked_up = has_table && random.below(2) == 0;
         let mut accumulators = Bits::zero(n_lanes * accumulator);
         let mut records = Bits::zero(n_lanes * n.parameter_bits() as usize);
         let mut group = Bits::zero(n_lanes * output);
@@ -275,6 +388,7 @@ fn groups_keep_their_bounds_and_order() {
             accumulators.set_slice(lane * accumulator, &Bits::from_i128(column.accumulator, accumulator));
             records.set_slice(lane * n.parameter_bits() as usize, &record(&column, &config));
             let value = expected(&column, n);
+            let value = if is_looked_up { i128::from(table[value as usize]) } else { value };
             group.set_slice(lane * output, &Bits::from_i128(value, output));
         }
         let valid = random.below(3) > 0;
@@ -283,12 +397,16 @@ fn groups_keep_their_bounds_and_order() {
         block.valid_in.next = valid.into();
         block.accumulators_in.next = accumulators;
         block.records_in.next = records;
+        block.first_in.next = true.into();
         block.low_in.next = Bits::from_i128(one.min(other), output + 1);
         block.high_in.next = Bits::from_i128(one.max(other), output + 1);
+        if let Some(port) = block.table_in.first_mut() {
+            port.next = is_looked_up.into();
+        }
         dut.settle().expect("settles");
-        if cycle >= 4 {
+        if cycle >= latency {
             let valid = dut.block().valid_out.val().any();
-            assert_eq!(valid.then(|| dut.block().group_out.val()), sent[cycle - 4], "cycle {cycle}");
+            assert_eq!(valid.then(|| dut.block().group_out.val()), sent[cycle - latency], "cycle {cycle}");
         }
         dut.edge().expect("settles");
     }

@@ -19,6 +19,7 @@ struct Buffers {
     accumulator: [Vec<Row>; 2],
     /// By parameter row, then lane.
     parameters: Vec<Vec<Channel>>,
+    table: Vec<u128>,
 }
 
 struct Inputs {
@@ -32,8 +33,15 @@ struct Inputs {
 
 type Seen = Vec<(&'static str, u128)>;
 
-/// A group's place: half, accumulator row, group of columns, parameter row.
-type Place = (bool, u16, u16, u16);
+/// A term's place.
+#[derive(Clone, Copy)]
+struct Place {
+    half: bool,
+    accumulator_row: u16,
+    group: u16,
+    parameter_row: u16,
+    is_last_term: bool,
+}
 
 #[derive(Default)]
 struct Model {
@@ -47,8 +55,10 @@ struct Model {
     outstanding: u32,
     /// What is still to be read of the command, in order.
     reads: VecDeque<Place>,
+    /// What was read of the group.
+    terms: Vec<Place>,
     push_execute: bool,
-    bounds: (u16, u16),
+    command: Option<spec::Store>,
     credits: usize,
     credit_back: usize,
     pipeline: VecDeque<Option<u128>>,
@@ -149,7 +159,7 @@ impl Model {
     }
 
     /// The outputs of this cycle; then the registers take their next values.
-    fn cycle(&mut self, inputs: &Inputs, requantize: impl Fn(Place, (u16, u16)) -> u128) -> Seen {
+    fn cycle(&mut self, inputs: &Inputs, requantize: impl Fn(&[Place], &spec::Store) -> u128) -> Seen {
         let mut seen = Seen::new();
         let (reading, requesting, waiting) = (!self.reads.is_empty(), self.requests.is_some(), self.ack_pending);
         let room = self.jobs.len() < 4;
@@ -172,14 +182,16 @@ impl Model {
         if reads {
             let place = self.reads.pop_front().expect("reading");
             last = self.reads.is_empty();
-            self.credits -= 1;
-            seen.push(("accumulator_half_out", place.0.into()));
-            seen.push(("accumulator_addr_out", place.1.into()));
-            seen.push(("parameter_addr_out", place.3.into()));
-            self.pipeline.push_back(Some(requantize(place, self.bounds)));
-        } else {
-            self.pipeline.push_back(None);
+            seen.push(("accumulator_half_out", place.half.into()));
+            seen.push(("accumulator_addr_out", place.accumulator_row.into()));
+            seen.push(("parameter_addr_out", place.parameter_row.into()));
+            self.terms.push(place);
         }
+        let is_group_end = reads && self.terms.last().is_some_and(|place| place.is_last_term);
+        self.pipeline.push_back(is_group_end.then(|| {
+            self.credits -= 1;
+            requantize(&std::mem::take(&mut self.terms), &self.command.expect("a command is read"))
+        }));
         seen.push(("push_second_out", (last && self.push_execute).into()));
 
         // Issue and requests.
@@ -238,12 +250,12 @@ impl Model {
         (self.request_address, self.requests_left) = (command.address, command.rows);
         self.ack_pending = command.tokens.push_first;
         self.push_execute = command.tokens.push_second;
-        self.bounds = (command.low, command.high);
+        self.command = Some(command);
         self.reads = places(&command, self.column_groups).into();
     }
 }
 
-/// The groups of a command in the order of its rows, tiles and columns.
+/// The terms of a command in the order of its rows, tiles, columns and terms.
 fn places(c: &spec::Store, column_groups: u16) -> Vec<Place> {
     let mut places = Vec::new();
     for i in 0..c.rows {
@@ -251,8 +263,16 @@ fn places(c: &spec::Store, column_groups: u16) -> Vec<Place> {
         for t in 0..c.tiles {
             let n = if t + 1 == c.tiles { c.last_groups.into() } else { column_groups };
             for group in 0..n {
-                places.push((c.half, c.accumulator_row + i + t * c.tile_stride, group, parameter_row));
-                parameter_row += 1;
+                for u in 0..u16::from(c.terms) {
+                    places.push(Place {
+                        half: c.half,
+                        accumulator_row: c.accumulator_row + i * u16::from(c.terms) + u + t * c.tile_stride,
+                        group,
+                        parameter_row,
+                        is_last_term: u + 1 == c.terms.into(),
+                    });
+                    parameter_row += 1;
+                }
             }
         }
     }
@@ -265,12 +285,31 @@ fn decoded(config: &Config, (low, high): (u16, u16)) -> (i64, i64) {
     (output.decode(low.into()), output.decode(high.into()))
 }
 
-/// Half toward positive, with exact division.
-fn requantized(accumulator: i64, channel: Channel, (low, high): (i64, i64)) -> i128 {
-    let (bias, multiplier, shift, zero_point) = channel;
-    let product = i128::from(accumulator + bias) * i128::from(multiplier);
+/// A lane's result of the terms of a group: half toward positive, with exact division.
+fn requantized(config: &Config, buffers: &Buffers, terms: &[Place], lane: usize, command: &spec::Store) -> u128 {
+    let n = config.numerics();
+    let mut product = 0_i128;
+    let mut last = (0, 0);
+    for term in terms {
+        let column = usize::from(term.group) * config.geometry().requantizer_lanes() + lane;
+        let accumulator = buffers.accumulator[usize::from(term.half)][usize::from(term.accumulator_row)][column];
+        let (bias, multiplier, shift, zero_point) = buffers.parameters[usize::from(term.parameter_row)][lane];
+        product += i128::from(accumulator + bias) * i128::from(multiplier);
+        last = (shift, i128::from(zero_point));
+    }
+    let (shift, zero_point) = last;
+    let range = 1_i128 << (n.accumulator_bits() + n.multiplier_bits());
+    let product = (product + range / 2).rem_euclid(range) - range / 2;
     let divisor = 1_i128 << shift;
-    ((2 * product + divisor).div_euclid(2 * divisor) + i128::from(zero_point)).clamp(low.into(), high.into())
+    let rounded = (2 * product + divisor).div_euclid(2 * divisor);
+    let (low, high) = decoded(config, (command.low, command.high));
+    let result = (rounded + zero_point).clamp(low.into(), high.into());
+    let result = Bits::from_i128(result, n.output().bits() as usize).low_u128();
+    if command.table {
+        buffers.table[result as usize]
+    } else {
+        result
+    }
 }
 
 fn random_buffers(config: &Config, random: &mut Random) -> Buffers {
@@ -290,7 +329,8 @@ fn random_buffers(config: &Config, random: &mut Random) -> Buffers {
         (random.signed(n.bias_bits() as usize) as i64, multiplier, shift as u32, zero_point)
     };
     let parameters = (0..g.parameter_rows()).map(|_| (0..g.requantizer_lanes()).map(|_| channel()).collect()).collect();
-    Buffers { accumulator, parameters }
+    let table = (0..1 << n.output().bits()).map(|_| random.bits(n.output().bits() as usize).low_u128()).collect();
+    Buffers { accumulator, parameters, table }
 }
 
 fn random_store(config: &Config, random: &mut Random, idx: u32) -> spec::Store {
@@ -318,8 +358,8 @@ fn random_store(config: &Config, random: &mut Random, idx: u32) -> spec::Store {
         tiles,
         last_groups,
         parameter_row: random.below(8) as u16,
-        terms: 1,
-        table: false,
+        terms: 1 + random.below(3) as u8,
+        table: n.activation_table() && random.below(2) == 0,
         row_bits: columns as u32 * n.output().bits(),
         low: encode(one.min(other)),
         high: encode(one.max(other)),
@@ -336,15 +376,10 @@ fn expect(memory: &mut [u8], command: &spec::Store, config: &Config, buffers: &B
     for (i, row) in per_row.chunks(n_groups).enumerate() {
         let from = command.address as usize + i * command.stride as usize;
         memory[from..from + row_bits.div_ceil(8)].fill(0);
-        let columns = row.iter().flat_map(|&(half, addr, group, parameter_row)| {
-            (0..lanes).map(move |lane| {
-                let column = usize::from(group) * lanes + lane;
-                let accumulator = buffers.accumulator[usize::from(half)][usize::from(addr)][column];
-                (accumulator, buffers.parameters[usize::from(parameter_row)][lane])
-            })
-        });
-        for (j, (accumulator, channel)) in columns.enumerate() {
-            let value = requantized(accumulator, channel, decoded(config, (command.low, command.high)));
+        let groups = row.chunks(command.terms.into());
+        let columns = groups.flat_map(|terms| (0..lanes).map(move |lane| (terms, lane)));
+        for (j, (terms, lane)) in columns.enumerate() {
+            let value = requantized(config, buffers, terms, lane, command);
             for bit in (0..output).filter(|bit| j * output + bit < row_bits) {
                 let at = j * output + bit;
                 memory[from + at / 8] |= ((value >> bit & 1) as u8) << (at % 8);
@@ -367,24 +402,29 @@ fn stores_are_right(config: &Config, busy: u64, seed: u64) {
         pushes[0] += usize::from(command.tokens.push_first);
         pushes[1] += usize::from(command.tokens.push_second);
     }
-    let requantize = |(half, addr, group, parameter_row): Place, bounds| {
-        (0..lanes).fold(0, |word, lane| {
-            let column = usize::from(group) * lanes + lane;
-            let accumulator = buffers.accumulator[usize::from(half)][usize::from(addr)][column];
-            let value =
-                requantized(accumulator, buffers.parameters[usize::from(parameter_row)][lane], decoded(config, bounds));
-            word | Bits::from_i128(value, output).low_u128() << (lane * output)
-        })
+    let requantize = |terms: &[Place], command: &spec::Store| {
+        (0..lanes).fold(0, |word, lane| word | requantized(config, &buffers, terms, lane, command) << (lane * output))
     };
     let mut model = Model {
         bus,
         group_bits: lanes * output,
         column_groups: g.column_groups() as u16,
         credits: 8,
-        pipeline: VecDeque::from(vec![None; 5]),
+        pipeline: VecDeque::from(vec![None; 5 + usize::from(n.activation_table())]),
         ..Model::default()
     };
     let mut dut = Stepper::new(Store::new(config)).expect("accepted");
+    if n.activation_table() {
+        dut.block_mut().table_write_in[0].next = true.into();
+        for (entry, &value) in buffers.table.iter().enumerate() {
+            dut.block_mut().table_addr_in[0].next = entry.into();
+            dut.block_mut().table_data_in[0].next = Bits::new(value, output);
+            dut.edge().expect("settles");
+        }
+        dut.block_mut().table_write_in[0].next = false.into();
+        // An entry of no write.
+        dut.block_mut().table_data_in[0].next = 0.into();
+    }
     // Bursts whose requests are taken, with the beats that are still to come, and bursts to be acknowledged.
     let mut bursts: VecDeque<(usize, usize)> = VecDeque::new();
     let (mut early, mut beats, mut responses) = (VecDeque::new(), 0, 0);
@@ -413,7 +453,7 @@ fn stores_are_right(config: &Config, busy: u64, seed: u64) {
         block.write_data_ready_in.next = inputs.data_ready.into();
         block.write_response_valid_in.next = inputs.response.into();
         dut.settle().expect("settles");
-        for (port, value) in model.cycle(&inputs, requantize) {
+        for (port, value) in model.cycle(&inputs, &requantize) {
             let actual = dut.get(port).expect("a port").low_u128();
             assert_eq!(actual, value, "{port} in cycle {cycle}, seed {seed}");
         }
@@ -488,6 +528,8 @@ fn answers(config: &Config, row: &Row, channels: &[Channel]) -> (Bits, Bits) {
 
 fn config(change: impl FnOnce(&mut spec::RawConfig)) -> Config {
     let mut raw = spec::RawConfig::from(&Config::named("tiny").expect("a named configuration"));
+    // Rows for three terms each.
+    raw.geometry.accumulator_rows = 32;
     change(&mut raw);
     Config::try_from(raw).expect("a valid configuration")
 }
@@ -496,6 +538,21 @@ fn config(change: impl FnOnce(&mut spec::RawConfig)) -> Config {
 fn tiny_stores_follow_the_contract() {
     for busy in [8, 4, 1] {
         stores_are_right(&config(|_| {}), busy, busy);
+    }
+}
+
+/// Lookups and results as they are, one cycle later than without a table.
+#[test]
+fn stores_with_a_table_follow_the_contract() {
+    for (output_bits, output_signed) in [(5, false), (8, true), (1, true)] {
+        let config = config(|raw| {
+            raw.numerics.activation_table = true;
+            raw.numerics.output_bits = output_bits;
+            raw.numerics.output_signed = output_signed;
+            raw.geometry.cols = 6;
+            raw.geometry.requantizer_lanes = 3;
+        });
+        stores_are_right(&config, 4, 40 + u64::from(output_bits));
     }
 }
 

@@ -83,6 +83,32 @@ fn every_scheme_is_clean() {
     }
 }
 
+#[test]
+fn machines_with_a_table_are_clean() {
+    for (output_bits, rounding) in [
+        (1, RawRounding::Named(Round::Floor)),
+        (10, RawRounding::Named(Round::HalfToEven)),
+        (5, RawRounding::Stochastic { stochastic: 8 }),
+    ] {
+        is_clean(&changed("tiny", |raw| {
+            raw.numerics.activation_table = true;
+            raw.numerics.output_bits = output_bits;
+            raw.numerics.rounding = rounding;
+        }));
+    }
+}
+
+/// Nothing of the table is in a machine without one.
+#[test]
+fn a_machine_without_a_table_has_nothing_of_it() {
+    let text = |has| emit_top(&changed("tiny", |raw| raw.numerics.activation_table = has)).expect("emitted").verilog;
+    let after_header = |text: String| text.split_once("module ").map(|(_, modules)| modules.to_string());
+    for word in ["lookup", "table_write", "LOAD_TABLE"] {
+        assert!(after_header(text(true)).is_some_and(|modules| modules.contains(word)), "{word}");
+        assert!(after_header(text(false)).is_some_and(|modules| !modules.contains(word)), "{word}");
+    }
+}
+
 /// Nothing of the seed, the indices and the random bits is in a machine that does not need them.
 #[test]
 fn a_machine_of_a_rule_has_nothing_for_random_bits() {
@@ -98,13 +124,18 @@ fn a_machine_of_a_rule_has_nothing_for_random_bits() {
 
 #[test]
 fn memories_stay_memories() {
-    let config = named("tiny");
-    let emitted = emit_top(&config).expect("the machine is emitted");
+    memories_are_found(&named("tiny"));
+    memories_are_found(&changed("tiny", |raw| raw.numerics.activation_table = true));
+}
+
+fn memories_are_found(config: &Config) {
+    let emitted = emit_top(config).expect("the machine is emitted");
     let dir = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(dir.path().join("dut.v"), emitted.verilog).expect("dut.v is written");
-    // Two buffers, a bank a lane, two halves a column, and six queues.
+    // Two buffers, a bank a lane, two halves a column, six queues, and a table a lane.
     let g = config.geometry();
-    let n_memories = 2 + g.requantizer_lanes() + 2 * g.cols() + 6;
+    let n_tables = if config.numerics().activation_table() { g.requantizer_lanes() } else { 0 };
+    let n_memories = 2 + g.requantizer_lanes() + 2 * g.cols() + 6 + n_tables;
     let script = "read_verilog dut.v; hierarchy -check -top top; proc; flatten; opt; memory_dff; memory_collect; \
                   tee -o memories.txt dump t:$mem_v2";
     common::run(dir.path(), "yosys", &["-q", "-p", script]);

@@ -69,6 +69,7 @@ struct Ports {
     reset: PortHandle,
     accumulator: PortHandle,
     record: PortHandle,
+    first: PortHandle,
     random: Option<PortHandle>,
     low: PortHandle,
     high: PortHandle,
@@ -92,6 +93,7 @@ impl Lane {
             reset: library.input("reset", 1)?,
             accumulator: library.input("accumulator_in", bits(numerics.accumulator()))?,
             record: library.input("record_in", numerics.parameter_bits() as usize)?,
+            first: library.input("first_in", 1)?,
             random,
             low: library.input("low_in", bound)?,
             high: library.input("high_in", bound)?,
@@ -108,6 +110,8 @@ impl Lane {
         }
         let mut model = self.library.instance(seed)?;
         model.set(self.ports.reset, 0)?;
+        // Every row is a column of one term.
+        model.set(self.ports.first, 1)?;
         let mut report = LaneReport { rows: rows.len(), differing: 0, first: None };
         for cycle in 0..rows.len() + LATENCY {
             let row = |late: usize| cycle.checked_sub(late).and_then(|index| rows.get(index));

@@ -1,6 +1,6 @@
 use crate::prelude::*;
 
-/// Which bytes of a word are written: bit i of `mask_out` is set if `first_in <= i < end_in`. Latency 0.
+/// A range of bits, such as the bytes of a word that are written: bit i of `mask_out` is set if `first_in <= i < end_in`. Latency 0.
 #[derive(LogicBlock)]
 pub struct Strobe {
     pub first_in: WireIn,
@@ -9,12 +9,12 @@ pub struct Strobe {
 }
 
 impl Strobe {
-    /// For words of `n_bytes` bytes; both positions are 0..=n_bytes.
-    pub fn new(n_bytes: usize) -> Strobe {
+    /// For `n_bits` bits; both positions are 0..=n_bits.
+    pub fn new(n_bits: usize) -> Strobe {
         Strobe {
-            first_in: WireIn::new(bits_for(n_bytes)),
-            end_in: WireIn::new(bits_for(n_bytes)),
-            mask_out: WireOut::new(n_bytes),
+            first_in: WireIn::new(bits_for(n_bits)),
+            end_in: WireIn::new(bits_for(n_bits)),
+            mask_out: WireOut::new(n_bits),
         }
     }
 }
@@ -23,9 +23,9 @@ impl Logic for Strobe {
     module!(self, format!("strobe_{}", self.mask_out.width()), "Bit i of mask_out is set if first_in <= i < end_in.");
 
     fn update(&mut self) {
-        let n_bytes = self.mask_out.width();
-        let from = Bits::ones(n_bytes) << self.first_in.val();
-        let to = Bits::ones(n_bytes) << self.end_in.val();
+        let n_bits = self.mask_out.width();
+        let from = Bits::ones(n_bits) << self.first_in.val();
+        let to = Bits::ones(n_bits) << self.end_in.val();
         self.mask_out.next = from & !to;
     }
 
