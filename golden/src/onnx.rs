@@ -9,6 +9,12 @@ use crate::scheme::{OutputStage, Scheme};
 use crate::Shape;
 use spec::Round;
 
+mod add;
+mod pool;
+
+pub use add::{clip, qlinear_add};
+pub use pool::{max_pool, qlinear_average_pool, qlinear_global_average_pool, Divisor, Pool2d};
+
 /// A tensor's scales and zero points, as the operators take them: one of each, or one per channel or block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine<'a> {
@@ -115,7 +121,7 @@ pub fn effective_scale(x: f32, w: f32, y: f32) -> f32 {
     x * w / y
 }
 
-/// One quantized operand of [`qlinear_matmul`] or [`qlinear_conv`].
+/// One quantized operand of an operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operand<'a> {
     pub values: &'a [i32],
@@ -130,6 +136,19 @@ pub struct Output {
     pub zero_point: i64,
 }
 
+impl Output {
+    /// What its requantization ends with, if scale and zero point are legal.
+    fn stage(&self) -> Result<OutputStage, GoldenError> {
+        Scale::f32(self.scale)?;
+        let (low, high) = (self.format.min(), self.format.max());
+        if !self.format.contains(self.zero_point) {
+            let value = self.zero_point;
+            return Err(GoldenError::OutOfRange { property: "zero_point", value, min: low, max: high });
+        }
+        Ok(OutputStage { zero_point: self.zero_point, low, high })
+    }
+}
+
 fn requantize(
     sums: Vec<i64>,
     channel: impl Fn(usize) -> usize,
@@ -137,16 +156,12 @@ fn requantize(
     w_scales: &[f32],
     y: Output,
 ) -> Result<Vec<i32>, GoldenError> {
-    for scales in [&[x_scale], w_scales, &[y.scale]] {
+    for scales in [&[x_scale], w_scales] {
         for (index, &scale) in scales.iter().enumerate() {
             scale_at(index, scale)?;
         }
     }
-    if !y.format.contains(y.zero_point) {
-        let (min, max) = (y.format.min(), y.format.max());
-        return Err(GoldenError::OutOfRange { property: "zero_point", value: y.zero_point, min, max });
-    }
-    let stage = OutputStage { zero_point: y.zero_point, low: y.format.min(), high: y.format.max() };
+    let stage = y.stage()?;
     let scale_of = |index: usize| match w_scales {
         [one] => *one,
         many => many[channel(index)],
@@ -181,6 +196,16 @@ pub fn qlinear_matmul(shape: Shape, a: Operand<'_>, b: Operand<'_>, y: Output) -
     let (a_scale, a_zero) = one_scale(a)?;
     check_scales(b, shape.n)?;
     let sums = matmul_integer(shape, a.values, &[a_zero], b.values, b.affine.zero_points)?;
+    requantize(sums, |index| index % shape.n, a_scale, b.affine.scales, y)
+}
+
+/// QGemm with alpha = 1 and an output scale: the sums of [`matmul_integer`] plus the int32 bias, then as [`qlinear_matmul`]. Source:
+/// onnxruntime's contributed operators; it has no page in the ONNX specification.
+pub fn qgemm(shape: Shape, a: Operand<'_>, b: Operand<'_>, bias: &[i64], y: Output) -> Result<Vec<i32>, GoldenError> {
+    let (a_scale, a_zero) = one_scale(a)?;
+    check_scales(b, shape.n)?;
+    let zeros = b.affine.zero_points;
+    let sums = matmul_with_zeros(shape, a.values, &[a_zero], b.values, zeros, bias, AccumulatorRule::INT32)?;
     requantize(sums, |index| index % shape.n, a_scale, b.affine.scales, y)
 }
 
