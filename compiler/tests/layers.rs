@@ -65,16 +65,16 @@ fn a_maximum_keeps_integers_and_pads_with_the_least() {
     assert_eq!((clamped.parts().tensors[0].scale, bounds.low, bounds.high), (0.25, -24, 26));
 }
 
-/// x + 3 x: the second term by a layer of its own.
-fn sum(clamp: [f32; 2]) -> FloatNetwork {
-    let weights = vec![3.0];
-    let triple = FloatOperation::Convolution { window: Window::POINT, groups: 1, weights, bias: vec![0.0] };
-    network([2, 2, 1], vec![layer("triple", &[0], triple, OPEN), layer("sum", &[0, 1], FloatOperation::Add, clamp)])
+/// x + factor x: the second term by a layer of its own.
+fn sum(factor: f32, clamp: [f32; 2]) -> FloatNetwork {
+    let weights = vec![factor];
+    let scaled = FloatOperation::Convolution { window: Window::POINT, groups: 1, weights, bias: vec![0.0] };
+    network([2, 2, 1], vec![layer("scaled", &[0], scaled, OPEN), layer("sum", &[0, 1], FloatOperation::Add, clamp)])
 }
 
 #[test]
 fn a_sum_by_hand() {
-    let quantized = min_max(&sum(OPEN), &IMAGE, &numerics(|_| {}));
+    let quantized = min_max(&sum(3.0, OPEN), &IMAGE, &numerics(|_| {}));
     let layer = &quantized.network().layers[1];
     assert_eq!(layer.operation, Operation::Add { factors: vec![1, 1] });
     // All three tensors have the zero point -28; steps are 0.01, 0.03 and 0.04.
@@ -85,7 +85,7 @@ fn a_sum_by_hand() {
     }
     let outputs = quantized.run_golden(&quantized.quantize_input(&IMAGE, 0).expect("in range"), 0).expect("in range");
     assert_eq!(outputs, [-128, 127, -3, -8]);
-    let clamped = min_max(&sum([-0.5, 6.0]), &IMAGE, &numerics(|_| {}));
+    let clamped = min_max(&sum(3.0, [-0.5, 6.0]), &IMAGE, &numerics(|_| {}));
     let (bounds, output) = (clamped.network().layers[1].bounds, clamped.parts().tensors[2]);
     // -0.5 ..= 6: a step of 6.5 / 255, and 0.5 is 19.6 of them.
     assert!((output.scale - 6.5 / 255.0).abs() < 1e-8);
@@ -100,7 +100,7 @@ fn a_sum_without_multipliers_has_factors() {
             raw.rounding = spec::config::RawRounding::Named(Round::HalfToEven);
         })
     };
-    let quantized = min_max(&sum(OPEN), &IMAGE, &pow2(8));
+    let quantized = min_max(&sum(3.0, OPEN), &IMAGE, &pow2(8));
     let scales: Vec<f32> = quantized.parts().tensors.iter().map(|tensor| tensor.scale).collect();
     // Ranges of 2.55, 7.65 and 10.2 over 255 steps, rounded up to powers of two.
     assert_eq!(scales, [1.0 / 64.0, 1.0 / 32.0, 1.0 / 16.0]);
@@ -110,16 +110,19 @@ fn a_sum_without_multipliers_has_factors() {
     let zero = |tensor: usize| quantized.parts().tensors[tensor].zero_point;
     let term = |bias| Channel { bias, multiplier: 1, shift: 2, zero_point: zero(2) };
     assert_eq!(terms, [term(-zero(0)), term(-2 * zero(1))]);
-    // Weights of 2 bits are at most 1.
+    // The sum with 8 x has steps of 1/8: ratios of 1/8 and 1, and weights of 3 bits are at most 3.
     let calibration = Calibration { inputs: &IMAGE, labels: None };
-    let refused = quantize(&sum(OPEN), calibration, &pow2(2), &Recipe::min_max(2, 8), 0).expect_err("refused");
+    let refused = quantize(&sum(8.0, OPEN), calibration, &pow2(3), &Recipe::min_max(3, 8), 0).expect_err("refused");
     assert_eq!(
         refused.to_string(),
-        "layer sum: the scales of its inputs are too far apart for numerics.scheme = pow2: a factor would be 2^1, and \
-         weights are at most 1"
+        "layer sum: the scales of its inputs are too far apart for numerics.scheme = pow2: a factor would be 2^3, and \
+         weights are at most 3"
     );
     let halves = FloatOperation::AveragePool { window: Window::of([1, 2]) };
-    assert!(quantize(&alone(halves, OPEN), calibration, &pow2(8), &Recipe::min_max(8, 8), 0).is_ok());
+    let halves = min_max(&alone(halves, OPEN), &[1.55, 1.0, -1.0, -0.5], &pow2(8));
+    // Steps of 1/64 before and after: half a sum.
+    let channel = halves.network().layers[0].channels[0][0];
+    assert_eq!((channel.multiplier, channel.shift, channel.bias), (1, 1, -2 * halves.parts().tensors[0].zero_point));
     let network = network([1, 3, 1], vec![layer_of(FloatOperation::AveragePool { window: Window::of([1, 3]) })]);
     let calibration = Calibration { inputs: &IMAGE[..3], labels: None };
     let refused = quantize(&network, calibration, &pow2(8), &Recipe::min_max(8, 8), 0).expect_err("refused");
@@ -181,7 +184,7 @@ fn groups_are_fitted_like_layers_of_their_own() {
     recipe.weights.bias_correction = true;
     let numerics = numerics(|raw| raw.weight_bits = 3);
     let all =
-        quantized(&network([4, 3, 4], vec![layer("all", &[0], grouped.clone(), OPEN)]), &inputs, &numerics, &recipe);
+        quantized_by(&network([4, 3, 4], vec![layer("all", &[0], grouped.clone(), OPEN)]), &inputs, &numerics, &recipe);
     let Operation::Convolution { weights: fitted, .. } = &all.network().layers[0].operation else { panic!("as above") };
     for group in 0..2 {
         let columns = group * group_n..(group + 1) * group_n;

@@ -8,7 +8,7 @@ use sim::{Machine, RunError};
 use spec::{Command, Config, Counter, Counters, OrderError, ProgramError, Tokens};
 use testbenches::engine::{run_from_reset, run_pins, run_simulator, EngineError};
 use testbenches::rtl::Rtl;
-use testbenches::verify::{verify_random, Engines};
+use testbenches::verify::{verify_random, Engines, Work};
 use testbenches::{Case, Data, Outcome, Problem};
 
 fn on(rtl: &Rtl) -> Engines<'_> {
@@ -58,7 +58,8 @@ fn small_agrees() {
 
 #[test]
 fn random_configurations_agree() {
-    let summary = verify_random(8, 7, None, 2, &options(), &|_, _| {}).unwrap_or_else(|e| panic!("{e}"));
+    let summary =
+        verify_random(Work::Products, 8, 7, None, 2, &options(), &|_, _| {}).unwrap_or_else(|e| panic!("{e}"));
     let reasons: Vec<&str> = summary.failures.iter().map(|(_, reason)| reason.as_str()).collect();
     assert!(summary.passed(), "{}", reasons.join("\n"));
     assert_eq!((summary.configs, summary.cases, summary.rtl_runs), (8, 16, 16));
