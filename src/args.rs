@@ -121,7 +121,7 @@ pub struct QuantizeArgs {
 }
 
 #[derive(Args)]
-#[command(group(ArgGroup::new("work").required(true).args(["gemm", "model"])))]
+#[command(group(ArgGroup::new("work").required(true).args(["gemm", "model", "topology"])))]
 pub struct SimulateArgs {
     /// Configuration file, or one of tiny, small, default; a folder of `systole quantize` has its own.
     #[arg(long)]
@@ -129,6 +129,9 @@ pub struct SimulateArgs {
     /// A matrix product of seeded uniform data: activations m x k, weights k x n.
     #[arg(long, value_name = "MxKxN", value_parser = parse_gemm)]
     pub gemm: Option<GemmShape>,
+    /// A SCALE-Sim topology file (convolutions or matrix products), each layer on its own with seeded uniform data.
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["rtl", "trace"])]
+    pub topology: Option<PathBuf>,
     /// A float network in ONNX, or a model that `systole quantize` wrote; needs --data.
     #[arg(long, value_name = "FILE|FOLDER", requires = "data")]
     pub model: Option<PathBuf>,
@@ -159,8 +162,11 @@ pub struct SimulateArgs {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write what every engine was at in every cycle.
-    #[arg(long, value_name = "FILE.vcd")]
+    /// Write a line a layer as comma-separated values.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write what every engine was at in every cycle: FILE.json is a timeline for Perfetto, FILE.vcd are waves.
+    #[arg(long, value_name = "FILE.json|FILE.vcd")]
     pub trace: Option<PathBuf>,
 }
 

@@ -44,22 +44,33 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Writes a file beside its place, then renames it there. What is no plain file, such as a pipe or a device, is written to.
-pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+/// As [`write`], for contents that are made piece by piece.
+pub fn write_with(path: &Path, contents: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     if path.exists() && !path.is_file() {
-        return fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()));
+        let file = fs::OpenOptions::new().write(true).open(path);
+        let mut out = std::io::BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?);
+        contents(&mut out)?;
+        return out.flush().with_context(|| format!("cannot write {}", path.display()));
     }
     // Through a link, to the file it names.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let path = target.as_path();
     let folder = parent(path);
-    let mut file =
+    let file =
         tempfile::NamedTempFile::new_in(&folder).with_context(|| format!("cannot write in {}", folder.display()))?;
-    file.write_all(contents).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut out = std::io::BufWriter::new(file);
+    contents(&mut out)?;
+    let file = out.into_inner().map_err(|error| error.into_error());
+    let file = file.with_context(|| format!("cannot write {}", path.display()))?;
     // A temporary file is private; what is asked for is as readable as any other.
     set_readable(file.path())?;
     file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
+}
+
+/// Writes a file beside its place, then renames it there. What is no plain file, such as a pipe or a device, is written to.
+pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    write_with(path, |out| out.write_all(contents).with_context(|| format!("cannot write {}", path.display())))
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -13,6 +13,7 @@ mod config;
 mod emit;
 mod explain;
 mod files;
+mod layers;
 mod model;
 mod plot;
 mod quantize;
@@ -20,6 +21,7 @@ mod report;
 mod run;
 mod simulate;
 mod sqnr;
+mod topology;
 mod verify;
 
 use args::{Arguments, Command};

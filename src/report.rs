@@ -1,8 +1,9 @@
 //! What `systole simulate` tells: accuracy, comparisons, cycles, lost PE-cycles, bytes, frames per second.
 
-use compiler::{Compiled, LayerPlan};
+use crate::layers::{self, LayerReport};
+use compiler::Compiled;
 use serde::Serialize;
-use spec::{Config, Counter, Counters};
+use spec::{Config, Counter, Counters, Geometry};
 use testbenches::Comparison;
 
 /// The whole report; what does not apply is absent.
@@ -13,6 +14,8 @@ pub struct Report {
     pub work: String,
     pub latency: u64,
     pub stalls: Option<String>,
+    #[serde(skip)]
+    pub geometry: Geometry,
     pub layers: Vec<LayerReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
@@ -23,18 +26,6 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelReport>,
     pub speed: Speed,
-}
-
-/// One layer's shape and tiling.
-#[derive(Debug, Serialize)]
-pub struct LayerReport {
-    pub name: String,
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub macs: u64,
-    pub chunk_rows: usize,
-    pub group_tiles: usize,
 }
 
 /// Correct answers, of `images`.
@@ -60,7 +51,7 @@ pub struct RtlAccuracy {
 }
 
 /// A comparison of two engines.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     pub engine: &'static str,
     pub reference: &'static str,
@@ -77,6 +68,27 @@ impl Compared {
     /// Whether something was compared and nothing differs.
     pub fn passed(&self) -> bool {
         self.values > 0 && self.values_differing == 0 && self.counters_differing == 0 && self.others_differing == 0
+    }
+}
+
+impl Compared {
+    /// One line for each pair of engines, summed over many programs.
+    pub fn joined(compared: &[Self]) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        for one in compared {
+            let same = joined.iter_mut().find(|all| (all.engine, all.reference) == (one.engine, one.reference));
+            let Some(all) = same else {
+                joined.push(one.clone());
+                continue;
+            };
+            all.values += one.values;
+            all.values_differing += one.values_differing;
+            all.counters += one.counters;
+            all.counters_differing += one.counters_differing;
+            all.others_differing += one.others_differing;
+            all.differences.extend(one.differences.iter().cloned());
+        }
+        joined
     }
 }
 
@@ -191,20 +203,6 @@ pub struct Frames {
 /// The real-time line.
 const REAL_TIME_FPS: f64 = 30.0;
 
-/// The layers of a program.
-pub fn layers(plans: &[LayerPlan]) -> Vec<LayerReport> {
-    let layer = |plan: &LayerPlan| LayerReport {
-        name: plan.name.clone(),
-        m: plan.shape.m,
-        k: plan.shape.k,
-        n: plan.shape.n,
-        macs: plan.shape.macs(),
-        chunk_rows: plan.tiling.chunk_rows(),
-        group_tiles: plan.tiling.group_tiles,
-    };
-    plans.iter().map(layer).collect()
-}
-
 /// The run of a program on the simulator.
 pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_cycles: u64, rows: usize) -> RunReport {
     let g = config.geometry();
@@ -212,18 +210,14 @@ pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_
     let cycles = counters.get(Counter::Cycles);
     let total = mesh_rows * mesh_cols * cycles;
     let macs = compiled.macs();
-    let (mut remainder_rows, mut remainder_cols) = (0, 0);
-    for plan in &compiled.layers {
-        let shape = plan.shape;
-        let (m, k, n) = (shape.m as u64, shape.k as u64, shape.n as u64);
-        let (k_slots, n_slots) = (k.next_multiple_of(mesh_rows), n.next_multiple_of(mesh_cols));
-        remainder_rows += m * n_slots * (k_slots - k);
-        remainder_cols += m * k * (n_slots - n);
-    }
+    let streamed = |of: fn(&compiler::Slots) -> u64| compiled.layers.iter().map(|plan| of(&plan.slots)).sum::<u64>();
+    let (unused_rows, unused_cols) = (streamed(|slots| slots.unused_rows), streamed(|slots| slots.unused_cols));
+    let zeros = streamed(|slots| slots.total) - unused_rows - unused_cols - macs;
     let slots = |counter| mesh_rows * mesh_cols * counters.get(counter);
     let causes = [
-        ("remainder rows (k not a multiple of the mesh's rows)", remainder_rows),
-        ("remainder columns (n not a multiple of the mesh's columns)", remainder_cols),
+        ("remainder rows (k not a multiple of the mesh's rows)", unused_rows),
+        ("remainder columns (n not a multiple of the mesh's columns)", unused_cols),
+        ("weights that are 0 by form (groups, lane groups), pools, additions", zeros),
         ("weight preload that nothing hid", slots(Counter::ExecutePreload)),
         ("fill, or operands not loaded (bandwidth, latency)", slots(Counter::ExecuteWaitLoad)),
         ("accumulator not drained (write bandwidth)", slots(Counter::ExecuteWaitStore)),
@@ -268,11 +262,7 @@ impl Report {
         line!(out, "Systole {}: {} on configuration {}", self.version, self.work, self.config);
         let stalls = self.stalls.as_deref().unwrap_or("none");
         line!(out, "memory latency {} cycles, stalls {stalls}", self.latency);
-        line!(out, "\nlayer                m x k x n                 MACs   rows a chunk  column tiles a group");
-        for l in &self.layers {
-            let shape = format!("{} x {} x {}", l.m, l.k, l.n);
-            line!(out, "{:<20} {:<20} {:>9} {:>14} {:>21}", l.name, shape, l.macs, l.chunk_rows, l.group_tiles);
-        }
+        layers::print(out, &self.geometry, &self.layers);
         if let Some(accuracy) = &self.accuracy {
             accuracy.print(out);
         }
@@ -288,6 +278,8 @@ impl Report {
             );
         }
         self.print_speed(out);
+        let per_second: f64 = self.layers.iter().map(|layer| layer.bytes_per_second_at_30_fps).sum();
+        line!(out, "bandwidth for 30 FPS   {:.3} MB/s of payload", per_second / 1e6);
         line!(out, "\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
         text
     }

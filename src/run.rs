@@ -1,5 +1,6 @@
 //! Programs on the simulator and the verilated RTL, each compared with golden.
 
+use crate::layers::{self, ByLayer};
 use crate::report::RtlReport;
 use anyhow::{Context, Result};
 use spec::{Counter, Counters};
@@ -11,7 +12,7 @@ use testbenches::{compare, Comparison, Engine, Outcome, Problem};
 
 /// A program's run in the simulator, with what it was compared with.
 pub struct Simulated {
-    pub outcome: Outcome,
+    pub by_layer: ByLayer,
     pub counters: Counters,
     pub comparison: Comparison,
     pub golden: Vec<u8>,
@@ -19,10 +20,10 @@ pub struct Simulated {
 
 pub fn simulate(problem: &Problem) -> Result<Simulated> {
     let golden = problem.golden_memory()?;
-    let outcome = run_simulator(&problem.config, problem.environment())?;
-    let counters = outcome.counters.context("the simulator counts")?;
-    let comparison = compare(problem, &golden, None, Engine::Simulator, &outcome);
-    Ok(Simulated { outcome, counters, comparison, golden })
+    let by_layer = layers::run(problem)?;
+    let counters = by_layer.outcome.counters.context("the simulator counts")?;
+    let comparison = compare(problem, &golden, None, Engine::Simulator, &by_layer.outcome);
+    Ok(Simulated { by_layer, counters, comparison, golden })
 }
 
 /// A program's run in the verilated RTL, timed beside the simulator on the same work.
@@ -42,12 +43,13 @@ pub fn on_rtl(problem: &Problem, simulated: &Simulated, seed: u64) -> Result<OnR
     let start = Instant::now();
     run_simulator(&problem.config, problem.environment())?;
     let seconds_simulator = start.elapsed().as_secs_f64();
-    let comparison = compare(problem, &simulated.golden, Some(&simulated.outcome), Engine::Verilator, &outcome);
+    let comparison =
+        compare(problem, &simulated.golden, Some(&simulated.by_layer.outcome), Engine::Verilator, &outcome);
     let cycles = |outcome: &Outcome| outcome.counters.map_or(0, |counters| counters.get(Counter::Cycles));
     let report = RtlReport {
         rows: problem.batch,
         cycles_rtl: cycles(&outcome),
-        cycles_simulator: cycles(&simulated.outcome),
+        cycles_simulator: cycles(&simulated.by_layer.outcome),
         seconds_rtl,
         seconds_simulator,
     };

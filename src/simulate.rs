@@ -2,15 +2,17 @@
 
 use crate::args::SimulateArgs;
 use crate::files;
+use crate::layers::{self, LayerReport};
 use crate::model::{self, Source};
 use crate::report::{self, Accuracy, Compared, Frames, ModelReport, Report, RtlAccuracy, Speed};
 use crate::run::{on_rtl, simulate, Simulated};
-use anyhow::{ensure, Context, Result};
+use crate::topology;
+use anyhow::{bail, ensure, Context, Result};
 use compiler::float::count_correct;
 use compiler::quantize::{Granularity, Recipe};
 use compiler::GemmShape;
-use sim::trace::Trace;
-use sim::Stalls;
+use sim::trace::{Timeline, Trace};
+use sim::{Environment, Machine, Stalls};
 use spec::config::RawConfig;
 use spec::{Config, Counter, Numerics};
 use std::path::Path;
@@ -18,69 +20,125 @@ use testbenches::{Case, Data, Problem};
 
 pub fn run(args: &SimulateArgs) -> Result<bool> {
     // Before the work, not after it.
-    for path in args.json.iter().chain(&args.trace) {
+    for path in args.json.iter().chain(&args.csv).chain(&args.trace) {
         files::check_writable(path)?;
     }
-    files::check_distinct(&[("--json", &args.json), ("--trace", &args.trace)])?;
+    files::check_distinct(&[("--json", &args.json), ("--csv", &args.csv), ("--trace", &args.trace)])?;
+    let form = args.trace.as_deref().map(TraceForm::of).transpose()?;
+    if let Some(path) = &args.topology {
+        let name = args.config.as_deref().context("--config is needed for --topology")?;
+        return topology::run(args, &files::config(name)?, path);
+    }
     let report = match (&args.gemm, &args.model, &args.data) {
         (Some(shape), _, _) => {
             let name = args.config.as_deref().context("--config is needed for --gemm")?;
-            gemm(args, &files::config(name)?, *shape)?
+            gemm(args, &files::config(name)?, *shape, form)?
         }
-        (None, Some(model), Some(data)) => network(args, model, data)?,
-        _ => anyhow::bail!("one of --gemm and --model with --data is needed"),
+        (None, Some(model), Some(data)) => network(args, model, data, form)?,
+        _ => anyhow::bail!("one of --gemm, --topology and --model with --data is needed"),
     };
-    if let Some(path) = &args.json {
-        let mut text = serde_json::to_string_pretty(&report)?;
-        text.push('\n');
-        files::write(path, text.as_bytes())?;
-    }
+    write_tables(args, &report, &report.layers)?;
     files::print(&report.text())?;
     Ok(report.passed())
 }
 
-fn stalls(args: &SimulateArgs) -> Stalls {
+/// Writes what `--json` and `--csv` ask for.
+pub fn write_tables(args: &SimulateArgs, report: &impl serde::Serialize, layers: &[LayerReport]) -> Result<()> {
+    if let Some(path) = &args.json {
+        let mut text = serde_json::to_string_pretty(report)?;
+        text.push('\n');
+        files::write(path, text.as_bytes())?;
+    }
+    if let Some(path) = &args.csv {
+        files::write(path, layers::csv(layers).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What kind of trace a file is to hold.
+#[derive(Clone, Copy)]
+enum TraceForm {
+    Timeline,
+    Waves,
+}
+
+impl TraceForm {
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(std::ffi::OsStr::to_str) {
+            Some("json") => Ok(Self::Timeline),
+            Some("vcd") => Ok(Self::Waves),
+            _ => bail!("--trace {} must end in .json (a timeline) or .vcd (waves)", path.display()),
+        }
+    }
+}
+
+pub fn stalls(args: &SimulateArgs) -> Stalls {
     args.stalls.map_or(Stalls::NONE, |choice| Stalls { seed: choice.seed, percent: choice.percent })
 }
 
 /// The parts of a report that every program has.
-fn base_report(args: &SimulateArgs, config: &Config, problem: &Problem, simulated: &Simulated, work: String) -> Report {
+fn base_report(
+    args: &SimulateArgs,
+    config: &Config,
+    problem: &Problem,
+    simulated: &Simulated,
+    work: String,
+) -> Result<Report> {
     let predicted = sim::predict(&problem.config, &problem.compiled.program.commands, args.latency).cycles;
     let run = report::run(&problem.config, &problem.compiled, &simulated.counters, predicted, problem.batch);
     let seconds = run.cycles as f64 / (args.clock_mhz * 1e6);
-    Report {
+    Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         config: config.name().to_owned(),
         work,
         latency: args.latency,
         stalls: args.stalls.map(|choice| format!("seed {}, {} %", choice.seed, choice.percent)),
-        layers: report::layers(&problem.compiled.layers),
+        geometry: config.geometry().clone(),
+        layers: layers::reports(problem, &simulated.by_layer)?,
         accuracy: None,
         compared: vec![Compared::from(&simulated.comparison)],
         speed: Speed { clock_mhz: args.clock_mhz, gops: 2e-9 * run.macs as f64 / seconds, frames: None },
         run,
         rtl: None,
         model: None,
-    }
+    })
 }
 
-fn trace(args: &SimulateArgs, problem: &Problem) -> Result<()> {
-    let Some(path) = &args.trace else { return Ok(()) };
-    let mut text = Vec::new();
-    let mut trace = Trace::new(&mut text).context("cannot write the trace")?;
+fn trace(args: &SimulateArgs, problem: &Problem, simulated: &Simulated, form: Option<TraceForm>) -> Result<()> {
+    let (Some(path), Some(form)) = (&args.trace, form) else { return Ok(()) };
+    files::write_with(path, |out| match form {
+        TraceForm::Waves => {
+            let mut trace = Trace::new(out)?;
+            observe(problem, |machine, environment| trace.cycle(machine, environment))
+        }
+        TraceForm::Timeline => {
+            let mut timeline = Timeline::new(out)?;
+            let mut from = 0;
+            let last = simulated.counters;
+            let ends = simulated.by_layer.starts.iter().chain([&last]).map(|counters| counters.get(Counter::Cycles));
+            for (layer, to) in problem.compiled.layers.iter().zip(ends) {
+                timeline.layer(&layer.name, from, to.saturating_sub(1).max(from))?;
+                from = to;
+            }
+            observe(problem, |machine, _| timeline.cycle(machine))?;
+            timeline.finish()?;
+            Ok(())
+        }
+    })
+}
+
+/// Runs a program once more, and shows every cycle until that fails.
+fn observe(problem: &Problem, mut each: impl FnMut(&Machine, &Environment) -> std::io::Result<()>) -> Result<()> {
     let mut failed = None;
     sim::run(&problem.config, problem.environment(), |machine, environment| {
-        if let Err(error) = trace.cycle(machine, environment) {
-            failed.get_or_insert(error);
+        if failed.is_none() {
+            failed = each(machine, environment).err();
         }
     })?;
-    if let Some(error) = failed {
-        return Err(error).context("cannot write the trace");
-    }
-    files::write(path, &text)
+    failed.map_or(Ok(()), |error| Err(error).context("cannot write the trace"))
 }
 
-fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report> {
+fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape, form: Option<TraceForm>) -> Result<Report> {
     let case = Case {
         m: shape.m,
         widths: vec![shape.k, shape.n],
@@ -96,9 +154,9 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report
     };
     let problem = case.problem()?;
     let simulated = simulate(&problem)?;
-    trace(args, &problem)?;
+    trace(args, &problem, &simulated, form)?;
     let work = format!("matrix product {} x {} x {}, seed {}", shape.m, shape.k, shape.n, args.seed);
-    let mut report = base_report(args, config, &problem, &simulated, work);
+    let mut report = base_report(args, config, &problem, &simulated, work)?;
     if args.rtl.is_some() {
         let rtl = on_rtl(&problem, &simulated, args.seed)?;
         report.compared.push(Compared::from(&rtl.comparison));
@@ -107,7 +165,7 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape) -> Result<Report
     Ok(report)
 }
 
-fn network(args: &SimulateArgs, model: &Path, data: &Path) -> Result<Report> {
+fn network(args: &SimulateArgs, model: &Path, data: &Path, form: Option<TraceForm>) -> Result<Report> {
     let recipe = if args.per_tensor { per_tensor } else { per_channel };
     let config = args.config.as_deref();
     let loaded = model::load(&Source { model, data, config, recipe, rounding_seed: args.rounding_seed })?;
@@ -123,9 +181,9 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path) -> Result<Report> {
     let problem_of = |rows| model::problem(&loaded, rows, args.rounding_seed, args.latency, stalls(args));
     let problem = problem_of(test.rows)?;
     let simulated = simulate(&problem)?;
-    trace(args, &problem)?;
+    trace(args, &problem, &simulated, form)?;
     let work = format!("{} with {} rows of {}", model.display(), test.rows, data.display());
-    let mut report = base_report(args, config, &problem, &simulated, work);
+    let mut report = base_report(args, config, &problem, &simulated, work)?;
     let classes = loaded.classes();
     let output = problem.compiled.output();
     let correct = |memory: &[u8], rows: usize, labels: &[i64]| {
@@ -137,7 +195,7 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path) -> Result<Report> {
             images: test.rows,
             float: loaded.float_correct(labels)?,
             golden: correct(&simulated.golden, test.rows, labels),
-            simulator: correct(&simulated.outcome.memory, test.rows, labels),
+            simulator: correct(&simulated.by_layer.outcome.memory, test.rows, labels),
             rtl: None,
         });
     }

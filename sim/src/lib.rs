@@ -18,4 +18,4 @@ pub mod trace;
 pub use machine::Machine;
 pub use memory::{Environment, Stalls};
 pub use predict::{predict, Prediction};
-pub use run::{run, run_on, run_unobserved, run_unobserved_on, Finished, RunError, Watchdog};
+pub use run::{run, run_noticing, run_on, run_unobserved, run_unobserved_on, Finished, RunError, Watchdog};

@@ -39,6 +39,7 @@ pub struct MachineOf<T> {
     array: Array<T>,
     counters: Counters,
     codes: [Counter; 5],
+    folds: u64,
 }
 
 macro_rules! both {
@@ -79,6 +80,11 @@ impl Machine {
 
     pub fn counters(&self) -> &Counters {
         both!(self, machine => &machine.counters)
+    }
+
+    /// Execute commands issued since the machine was made.
+    pub fn folds(&self) -> u64 {
+        both!(self, machine => machine.folds)
     }
 
     /// What each group (execute, load, unpack, store, pack) was at in the last cycle.
@@ -130,6 +136,7 @@ impl<T: Psum> MachineOf<T> {
             array: Array::new(config),
             counters: Counters::ZERO,
             codes: [Counter::Cycles; 5],
+            folds: 0,
         }
     }
 
@@ -175,7 +182,7 @@ impl<T: Psum> MachineOf<T> {
         let store_code = self.store_code(issues.store);
         let in_span = self.execute.in_span();
         // After `done` the counters stand still until the next command.
-        let frozen = self.finished.then(|| self.counters);
+        let frozen = self.finished.then_some(self.counters);
 
         self.step_fetch(inputs, outputs);
 
@@ -200,6 +207,7 @@ impl<T: Psum> MachineOf<T> {
         if let Some(execute) = execute_issued {
             self.tokens.issue(&EXECUTE, execute.tokens);
             self.execute_queue.pop();
+            self.folds += 1;
         }
         if let Some(store) = store_issued {
             self.tokens.issue(&STORE, store.tokens());

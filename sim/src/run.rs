@@ -67,6 +67,15 @@ pub fn run(
     run_on(&mut Machine::new(config), environment, observe)
 }
 
+/// As [`run_unobserved`]; `notice` sees every cycle in which a command was issued, and others that were stepped.
+pub fn run_noticing(
+    config: &Config,
+    environment: Environment,
+    notice: impl FnMut(&Machine),
+) -> Result<Finished, RunError> {
+    run_noticing_on(&mut Machine::new(config), environment, notice)
+}
+
 /// As [`run`] with nothing to observe, and faster: without stalls, runs of cycles in which no command moves and no token is pushed are
 /// not stepped one by one. What comes out is the same.
 pub fn run_unobserved(config: &Config, environment: Environment) -> Result<Finished, RunError> {
@@ -74,12 +83,21 @@ pub fn run_unobserved(config: &Config, environment: Environment) -> Result<Finis
 }
 
 /// As [`run_unobserved`], on a machine that was reset, or that has finished a program.
-pub fn run_unobserved_on(machine: &mut Machine, mut environment: Environment) -> Result<Finished, RunError> {
+pub fn run_unobserved_on(machine: &mut Machine, environment: Environment) -> Result<Finished, RunError> {
+    run_noticing_on(machine, environment, |_| {})
+}
+
+fn run_noticing_on(
+    machine: &mut Machine,
+    mut environment: Environment,
+    mut notice: impl FnMut(&Machine),
+) -> Result<Finished, RunError> {
     let mut watchdog = Watchdog::new(&environment);
     while !environment.is_done() {
         let skipped = machine.skip(&mut environment, watchdog.left());
         watchdog.skip(&skipped);
         step(machine, &mut environment, &mut watchdog)?;
+        notice(machine);
     }
     Ok(Finished { counters: *machine.counters(), memory: environment.into_memory() })
 }
