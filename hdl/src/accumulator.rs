@@ -9,8 +9,8 @@ use spec::Config;
 ///
 /// 1. `control_in` (layout in [`row_control`]) comes with lane 0 of the row's psums; lane c comes c cycles later.
 /// 2. `push_out` is high in the cycle in which the last column writes a row whose control asks for it.
-/// 3. `store_data_out` is the row at `store_addr_in` of `store_half_in`, one cycle later, with all columns at once. The half must
-///    not be in use by rows from above.
+/// 3. `store_data_out` is the row at `store_addr_in` of `store_half_in`, one cycle later, with all columns at once. The
+///    half must not be in use by rows from above.
 #[derive(LogicBlock)]
 pub struct Accumulator {
     pub clock: ClockIn,

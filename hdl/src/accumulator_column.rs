@@ -6,11 +6,12 @@ use spec::Config;
 
 /// Two memories of psums, the halves, with an adder and a comparator.
 ///
-/// 1. `control_in` (layout in [`row_control`]) and `psum_in` of a row come in the same cycle T. The row's half is read in T and
-///    written in T+1 with the psum, the greater of its old content and the psum (signed), or their sum, which wraps.
+/// 1. `control_in` (layout in [`row_control`]) and `psum_in` of a row come in the same cycle T. The row's half is read
+///    in T and written in T+1 with the psum, the greater of its old content and the psum (signed), or their sum, which
+///    wraps.
 /// 2. `control_out` is `control_in` one cycle later: for the next column, and what this column writes.
-/// 3. The half that is not read for `control_in` is read at `store_addr_in`; in the next cycle `store_data_out` is the content of
-///    the half that `store_half_in` names then.
+/// 3. The half that is not read for `control_in` is read at `store_addr_in`; in the next cycle `store_data_out` is the
+///    content of the half that `store_half_in` names then.
 ///
 /// Consecutive rows may have the same address: what is being written is forwarded.
 #[derive(LogicBlock)]

@@ -11,8 +11,9 @@ use spec::{Config, Format};
 /// Rows of activations go in, rows of sums come out of the accumulator.
 ///
 /// 1. A row of weights enters in the cycle of its `shift_rows_in`; if not `weight_valid_in`, it is a row of zeros.
-/// 2. A row of activations enters in the cycle of its `row_control_in` (layout in [`row_control`]), with `row_pad_in` in the lanes
-///    whose bit of `row_keep_in` is low; if not `row_valid_in`, it is a row of zeros. `row_swap_in` comes with the first row that meets the weights that were shifted in.
+/// 2. A row of activations enters in the cycle of its `row_control_in` (layout in [`row_control`]), with `row_pad_in`
+///    in the lanes whose bit of `row_keep_in` is low; if not `row_valid_in`, it is a row of zeros. `row_swap_in` comes
+///    with the first row that meets the weights that were shifted in.
 /// 3. The row's psums reach column c of the accumulator R + 1 + S + c cycles after it entered the mesh.
 #[derive(LogicBlock)]
 pub struct Datapath {

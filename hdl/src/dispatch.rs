@@ -8,8 +8,8 @@ use crate::widths::{ADDRESS_BITS, COMMAND_BITS, COUNT_BITS, START_BIT_BITS};
 
 /// Takes the commands of load or store and offers their requests.
 ///
-/// A command is taken when `ready_in` and `job_space_in` are high, the last command's requests are all taken and the tokens allow
-/// it. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
+/// A command is taken when `ready_in` and `job_space_in` are high, the last command's requests are all taken and the
+/// tokens allow it. See [`Issue`] for the waiting causes, [`Requester`] for the requests.
 ///
 /// Load and store commands have tokens, number, address, stride and length of their requests at the same places.
 #[derive(LogicBlock)]

@@ -11,8 +11,8 @@ use spec::{Config, Counter};
 
 /// Takes execute commands; preloads one fold's weights while the fold before streams.
 ///
-/// 1. A command is taken when nothing is being preloaded or waits for the stream unit, or in the cycle in which the fold
-///    that waits starts to stream. A taken command is preloaded at once.
+/// 1. A command is taken when nothing is being preloaded or waits for the stream unit, or in the cycle in which the
+///    fold that waits starts to stream. A taken command is preloaded at once.
 /// 2. A preloaded fold starts to stream when the fold before has read its last row; until then it is pending.
 /// 3. Nothing that was taken ever waits for a token, and a streamed row never stalls.
 ///

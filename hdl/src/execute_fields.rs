@@ -3,8 +3,8 @@
 use crate::prelude::*;
 use crate::widths::{ACCUMULATOR_STEP_BITS, COMMAND_BITS, COUNT_BITS};
 
-/// Takes an execute command apart, but for its walk: see [`WalkFields`](crate::walk_fields::WalkFields). Wiring only. The first
-/// neighbour of execute is load, the second is store.
+/// Takes an execute command apart, but for its walk: see [`WalkFields`](crate::walk_fields::WalkFields). Wiring only.
+/// The first neighbour of execute is load, the second is store.
 #[derive(LogicBlock)]
 pub struct ExecuteFields {
     pub command_in: WireIn,

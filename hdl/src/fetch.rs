@@ -11,12 +11,12 @@ const OPCODE_BITS: usize = 3;
 /// Holds one command at a time and routes it by its opcode.
 ///
 /// 1. A command is taken when none is held.
-/// 2. A load, an execute and a store leave for their queue as soon as it is ready; reserved opcodes are dropped. A seed goes
-///    to the queue of store; without stochastic rounding its opcode is reserved, and so is that of a load of the table without a
-///    table.
+/// 2. A load, an execute and a store leave for their queue as soon as it is ready; reserved opcodes are dropped. A seed
+///    goes to the queue of store; without stochastic rounding its opcode is reserved, and so is that of a load of the
+///    table without a table.
 /// 3. `finish` is held until `all_idle_in`; then `done_valid_out` is high until `done_ready_in`.
-/// 4. After that the program is `finished`, which stops the counters. The next command starts the next program: `clear_out`
-///    is high in the cycle in which it is taken.
+/// 4. After that the program is `finished`, which stops the counters. The next command starts the next program:
+///    `clear_out` is high in the cycle in which it is taken.
 #[derive(LogicBlock)]
 pub struct Fetch {
     pub clock: ClockIn,

@@ -4,13 +4,13 @@ use crate::prelude::*;
 
 /// One half of the first rounding's step, to be added to a product, if there is a second rounding. Combinational.
 ///
-/// - The first rounding is by `first_bits`, half toward positive; the second by what `shift_in` leaves. A shift of at most
-///   `first_bits` is one rounding, for which nothing is added.
-/// - `deep_out` tells whether there are two. [`ClearLow`](crate::clear_low::ClearLow) then drops the bits that the first
-///   rounding loses.
+/// - The first rounding is by `first_bits`, half toward positive; the second by what `shift_in` leaves. A shift of at
+///   most `first_bits` is one rounding, for which nothing is added.
+/// - `deep_out` tells whether there are two. [`ClearLow`](crate::clear_low::ClearLow) then drops the bits that the
+///   first rounding loses.
 ///
-/// The sum with one product is no wider than that: with A bits of accumulator and D = `first_bits` of multiplier the product is at most
-/// `(2^(A-1) - 1) (2^D - 1) < 2^(A+D-1) - 2^D`, so that 2^(D-1) more still fits A + D bits.
+/// The sum with one product is no wider than that: with A bits of accumulator and D = `first_bits` of multiplier the
+/// product is at most `(2^(A-1) - 1) (2^D - 1) < 2^(A+D-1) - 2^D`, so that 2^(D-1) more still fits A + D bits.
 #[derive(LogicBlock)]
 pub struct FirstRounding {
     pub shift_in: WireIn,
@@ -24,8 +24,8 @@ pub struct FirstRounding {
 
 impl FirstRounding {
     pub fn new(product_bits: usize, shift_bits: usize, first_bits: usize) -> FirstRounding {
-        // A short shift field may not exceed `first_bits`: then there is never a second rounding. One more fits the comparison, or
-        // linters would find it constant.
+        // A short shift field may not exceed `first_bits`: then there is never a second rounding. One more fits the
+        // comparison, or linters would find it constant.
         let compared = shift_bits.max(bits_for(first_bits + 1));
         FirstRounding {
             shift_in: WireIn::new(shift_bits),

@@ -7,8 +7,8 @@ use crate::Queue;
 /// Queues commands as jobs for whoever moves their data.
 ///
 /// 1. `write_valid_in` high at an edge, only while `space_out` is high: the command `command_in` becomes a job.
-/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are 0. It leaves at
-///    an edge where `job_ready_in` is high.
+/// 2. `job_valid_out`: `job_out` is the oldest job, a command of which only the kept bits are there, the others are 0.
+///    It leaves at an edge where `job_ready_in` is high.
 #[derive(LogicBlock)]
 pub struct Jobs {
     pub clock: ClockIn,

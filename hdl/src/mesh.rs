@@ -7,9 +7,10 @@ use crate::prelude::*;
 /// The weight-stationary mesh. Mesh row follows k, mesh column follows n.
 ///
 /// 1. `activations_in`: lane r enters row r. A row of activations is skewed: lane r comes r cycles after lane 0.
-/// 2. `weights_in`: lane c enters column c at row 0 and moves down while `shift` is high. Weight row R-1-j enters column c in
-///    cycle L+j+c.
-/// 3. `shift_in`: bit r enters row r at the left edge; high in cycles L+r .. L+R-1, it moves right with the weights' skew.
+/// 2. `weights_in`: lane c enters column c at row 0 and moves down while `shift` is high. Weight row R-1-j enters
+///    column c in cycle L+j+c.
+/// 3. `shift_in`: bit r enters row r at the left edge; high in cycles L+r .. L+R-1, it moves right with the weights'
+///    skew.
 /// 4. `swap_in` enters row 0 with the first activation of a fold and reaches row r, column c after r+c cycles.
 /// 5. `psums_out`: an activation row that enters row 0 in cycle t is summed in lane c in cycle t + (R-1) + c + 2 + S.
 #[derive(LogicBlock)]

@@ -10,16 +10,16 @@ use spec::Config;
 /// Registers from the data in to the clamped results; a table has one more.
 pub const REQUANTIZER_LATENCY: usize = 4;
 
-/// Requantizes one column a lane; a term of a group of columns enters in every cycle, and the group leaves 4 cycles after its
-/// last term, 5 with a table. It never stalls.
+/// Requantizes one column a lane; a term of a group of columns enters in every cycle, and the group leaves 4 cycles
+/// after its last term, 5 with a table. It never stalls.
 ///
-/// - `accumulators_in` and `records_in` are a term's, lane 0 in the lowest bits; with `first_in` it is a group's first. The terms of
-///   a group follow each other without a gap; `valid_in`, `low_in` and `high_in` come with the last one.
+/// - `accumulators_in` and `records_in` are a term's, lane 0 in the lowest bits; with `first_in` it is a group's first.
+///   The terms of a group follow each other without a gap; `valid_in`, `low_in` and `high_in` come with the last one.
 /// - `low_in` and `high_in` are the clamp bounds, signed, one bit wider than the output.
 /// - Only there with stochastic rounding: `indices_in` (an index a lane) and `key_in` belong to the same group;
 ///   `key_late_in` and `mask_in` to the group of the cycle before.
-/// - Only there with a table: `table_in` comes with `valid_in`, the results are looked up; `table_write_in`, `table_addr_in` and
-///   `table_data_in` write an entry of every lane's table.
+/// - Only there with a table: `table_in` comes with `valid_in`, the results are looked up; `table_write_in`,
+///   `table_addr_in` and `table_data_in` write an entry of every lane's table.
 #[derive(LogicBlock)]
 pub struct Requantizer {
     pub clock: ClockIn,

@@ -9,16 +9,19 @@ use crate::widths::bits;
 use crate::Saturator;
 use spec::{MachineScheme, Numerics, Rounding};
 
-/// Brings terms, an accumulator each, to the output format: `clamp(round((sum of (accumulator + bias) * multiplier) / 2^shift) +
-/// zero_point)`. Latency 4 from the last term.
+/// Brings terms, an accumulator each, to the output format: `clamp(round((sum of (accumulator + bias) * multiplier) /
+/// 2^shift) + zero_point)`. Latency 4 from the last term.
 ///
 /// - `record_in` holds, from the lowest bit, bias (signed), multiplier (unsigned; none in the scheme pow2), shift
-///   (unsigned) and zero point (signed, one bit wider than the output), then padding. Shift and zero point are the same for all
-///   terms.
-/// - The sum of accumulator and bias wraps at the accumulator's width, that of the products at theirs; one product is exact.
-/// - Terms follow each other without a gap. `first_in` comes with the sum of the first one, 1 cycle after its accumulator.
+///   (unsigned) and zero point (signed, one bit wider than the output), then padding. Shift and zero point are the same
+///   for all terms.
+/// - The sum of accumulator and bias wraps at the accumulator's width, that of the products at theirs; one product is
+///   exact.
+/// - Terms follow each other without a gap. `first_in` comes with the sum of the first one, 1 cycle after its
+///   accumulator.
 /// - A second rounding (schemes fixed-double and fixed-double-up) sees the product of which [`FirstRounding`] and
-///   [`ClearLow`] dropped `multiplier_bits` bits; without it, a shift that short rounds half toward positive by the guard.
+///   [`ClearLow`] dropped `multiplier_bits` bits; without it, a shift that short rounds half toward positive by the
+///   guard.
 /// - `random_in`, only there with stochastic rounding, arrives with the product, 2 cycles after its accumulator.
 /// - `low_in` and `high_in` bound the value that enters the last register, 3 cycles after its accumulator.
 #[derive(LogicBlock)]

@@ -27,9 +27,9 @@ pub trait Ports: Block {
     fn outputs(&self) -> Vec<(&'static str, &WireOut)>;
 }
 
-/// Implements [`Ports`]: `ports!(Queue, clock, in reset, write_valid_in; out read_valid_out);`. Leave `clock,` out if the
-/// block is combinational. Inputs that are there or not stand in vectors of one or none: `in reset; optional mask_in; out ..`; a
-/// testbench knows `mask_in` as `mask_in_0`.
+/// Implements [`Ports`]: `ports!(Queue, clock, in reset, write_valid_in; out read_valid_out);`. Leave `clock,` out if
+/// the block is combinational. Inputs that are there or not stand in vectors of one or none: `in reset; optional
+/// mask_in; out ..`; a testbench knows `mask_in` as `mask_in_0`.
 #[macro_export]
 macro_rules! ports {
     ($block:ty, clock, in $($input:ident),*; $(optional $($optional:ident),*;)? out $($output:ident),* $(,)?) => {

@@ -15,8 +15,8 @@ use crate::widths::{
 use crate::{Queue, Requantizer};
 use spec::{Config, Counter};
 
-/// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory. With stochastic rounding
-/// it takes seed commands, too.
+/// The store engine: takes commands, reads the accumulator, requantizes, packs and writes to memory. With stochastic
+/// rounding it takes seed commands, too.
 ///
 /// Neighbours: load is the first, execute the second. `accumulator_data_in` and `parameter_data_in` belong to the
 /// addresses of the

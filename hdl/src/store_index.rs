@@ -3,10 +3,11 @@
 use crate::prelude::*;
 use crate::widths::{COMMAND_BITS, INDEX_BITS};
 
-/// Numbers the outputs of a store, modulo 2^32: `index` of the command for the first, one more for each lane, on from group to
-/// group of a row, and `row_stride_in` more from row to row.
+/// Numbers the outputs of a store, modulo 2^32: `index` of the command for the first, one more for each lane, on from
+/// group to group of a row, and `row_stride_in` more from row to row.
 ///
-/// `read_in`: a group's last term is read. `indices_out` has one index a lane, lane 0 lowest, and belongs to the term read in the cycle before, as its data do.
+/// `read_in`: a group's last term is read. `indices_out` has one index a lane, lane 0 lowest, and belongs to the term
+/// read in the cycle before, as its data do.
 #[derive(LogicBlock)]
 pub struct StoreIndex {
     pub clock: ClockIn,

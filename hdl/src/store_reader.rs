@@ -5,18 +5,18 @@ use crate::store_fields::StoreFields;
 use crate::widths::{bits, n_stochastic, n_tables, COMMAND_BITS, COUNT_BITS, STORE_QUEUE_DEPTH, TERM_BITS};
 use spec::Config;
 
-/// Walks the terms of a store command: terms of a group, groups of a tile, tiles, rows. One term a cycle, while the store queue
-/// has room for the group.
+/// Walks the terms of a store command: terms of a group, groups of a tile, tiles, rows. One term a cycle, while the
+/// store queue has room for the group.
 ///
 /// 1. `start_in`, while `active_out` is low: the command is captured and `active_out` becomes high.
 /// 2. `read_out`: a term is read at the addresses that are out; `group_end_out`: it is its group's last. `group_out`,
-///    `first_term_out`, `low_out` and `high_out`, with a table `table_out` too, belong to the term read in the cycle before, whose
-///    data arrive with them.
+///    `first_term_out`, `low_out` and `high_out`, with a table `table_out` too, belong to the term read in the cycle
+///    before, whose data arrive with them.
 /// 3. `push_second_out`: the term read is the last of a command that asks for this push.
 /// 4. `row_end_out`, only there with stochastic rounding: the term read is the last of a row.
 ///
-/// Room is counted in credits: a group takes one with its last term, `group_taken_in` gives it back. So a group that began is
-/// read without a pause.
+/// Room is counted in credits: a group takes one with its last term, `group_taken_in` gives it back. So a group that
+/// began is read without a pause.
 #[derive(LogicBlock)]
 pub struct StoreReader {
     pub clock: ClockIn,

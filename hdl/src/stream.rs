@@ -15,11 +15,11 @@ const SPAN_END: usize = 3;
 
 /// Reads the activation rows of a fold, one a cycle, and sends a control word with each.
 ///
-/// 1. `start_in` high at an edge, only while `active_out` is low or `last_out` is high: the fold is captured from the execute
-///    command `fold_in`.
+/// 1. `start_in` high at an edge, only while `active_out` is low or `last_out` is high: the fold is captured from the
+///    execute command `fold_in`.
 /// 2. `push_load_out` comes with the first row, or with the last one if the fold asks for it late.
-/// 3. `row_valid_out`, `row_swap_out`, `row_control_out` (layout in [`row_control`]), `row_keep_out` and `row_pad_out` (see
-///    [`Walk`]) belong to the row read in the cycle before.
+/// 3. `row_valid_out`, `row_swap_out`, `row_control_out` (layout in [`row_control`]), `row_keep_out` and `row_pad_out`
+///    (see [`Walk`]) belong to the row read in the cycle before.
 #[derive(LogicBlock)]
 pub struct Stream {
     pub clock: ClockIn,

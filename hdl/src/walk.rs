@@ -10,8 +10,8 @@ use spec::Config;
 ///
 /// 1. `start_in` high at an edge: the walk of the execute command `fold_in` begins at its first place.
 /// 2. `step_in` high at an edge: the next place; `activation_addr_out` is its buffer row.
-/// 3. `row_keep_out` and `row_pad_out` belong to the place of the cycle before: lane r of its row is padding if bit r of
-///    `row_keep_out` is low.
+/// 3. `row_keep_out` and `row_pad_out` belong to the place of the cycle before: lane r of its row is padding if bit r
+///    of `row_keep_out` is low.
 #[derive(LogicBlock)]
 pub struct Walk {
     pub clock: ClockIn,

@@ -3,8 +3,8 @@
 use crate::prelude::*;
 use crate::widths::{COMMAND_BITS, COUNT_BITS, STEP_BITS, X_BITS, Y_BITS};
 
-/// Takes the walk of an execute command apart: which activation rows are streamed, and which of their lanes are padding. Wiring
-/// only.
+/// Takes the walk of an execute command apart: which activation rows are streamed, and which of their lanes are
+/// padding. Wiring only.
 #[derive(LogicBlock)]
 pub struct WalkFields {
     pub command_in: WireIn,

@@ -6,8 +6,8 @@ use spec::Config;
 
 /// A window of activations: the newest piece in the lowest lanes, older ones above. Combinational.
 ///
-/// With `lane_group_in` = 1 + s the lanes of `row_in` go up by 2^s, and the piece `word_in` takes the lanes that become free.
-/// With `first_in` there are no older pieces.
+/// With `lane_group_in` = 1 + s the lanes of `row_in` go up by 2^s, and the piece `word_in` takes the lanes that become
+/// free. With `first_in` there are no older pieces.
 #[derive(LogicBlock)]
 pub struct WindowLanes {
     pub row_in: WireIn,

@@ -1,5 +1,5 @@
-//! Programs of several layers' parts in RustHDL's simulator: windows, walks, maxima, terms and the table, against sums computed
-//! directly.
+//! Programs of several layers' parts in RustHDL's simulator: windows, walks, maxima, terms and the table, against sums
+//! computed directly.
 
 mod common;
 
@@ -56,8 +56,8 @@ fn load(target: LoadTarget, address: usize, requests: usize, rows_per_request: u
     }
 }
 
-/// Three kernels over a padded line: the greater of the first two is the first term of an output, the third kernel's sum the
-/// second one; the table has the last word.
+/// Three kernels over a padded line: the greater of the first two is the first term of an output, the third kernel's
+/// sum the second one; the table has the last word.
 #[test]
 fn a_padded_line_is_convolved_compared_added_and_looked_up() {
     let config = config();

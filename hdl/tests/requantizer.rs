@@ -171,8 +171,8 @@ fn set(raw: &mut RawConfig, (scheme, rounding): (MachineScheme, RawRounding), mu
     raw.numerics.multiplier_bits = if scheme == MachineScheme::Pow2 { 0 } else { multiplier_bits };
 }
 
-/// Every accumulator, bias, multiplier and shift of small widths, for each scheme and rounding; zero point, bounds and random
-/// bits take turns. With 2 multiplier bits, shifts of 3..=7 are two roundings.
+/// Every accumulator, bias, multiplier and shift of small widths, for each scheme and rounding; zero point, bounds and
+/// random bits take turns. With 2 multiplier bits, shifts of 3..=7 are two roundings.
 #[test]
 fn every_small_value_is_requantized() {
     for arithmetic in arithmetics(2) {
@@ -205,8 +205,8 @@ fn every_small_value_is_requantized() {
     }
 }
 
-/// Random values at the widest formats, where the output is wider than the product, and where the shift cannot reach a second
-/// rounding.
+/// Random values at the widest formats, where the output is wider than the product, and where the shift cannot reach a
+/// second rounding.
 #[test]
 fn extreme_widths_are_requantized() {
     let shapes = [(63, 48, 32, 6, 16), (2, 1, 1, 1, 16), (5, 48, 1, 6, 1), (33, 24, 31, 6, 8), (40, 24, 20, 4, 8)];
@@ -337,8 +337,8 @@ fn products_of_terms_are_added_before_one_rounding() {
     }
 }
 
-/// A group enters with its bounds and leaves 4 cycles later, whatever the neighbours in time are; with a table 5 cycles later,
-/// looked up or not.
+/// A group enters with its bounds and leaves 4 cycles later, whatever the neighbours in time are; with a table 5 cycles
+/// later, looked up or not.
 #[test]
 fn groups_keep_their_bounds_and_order() {
     groups_are_right(false);

@@ -453,7 +453,7 @@ fn stores_are_right(config: &Config, busy: u64, seed: u64) {
         block.write_data_ready_in.next = inputs.data_ready.into();
         block.write_response_valid_in.next = inputs.response.into();
         dut.settle().expect("settles");
-        for (port, value) in model.cycle(&inputs, &requantize) {
+        for (port, value) in model.cycle(&inputs, requantize) {
             let actual = dut.get(port).expect("a port").low_u128();
             assert_eq!(actual, value, "{port} in cycle {cycle}, seed {seed}");
         }

@@ -452,8 +452,8 @@ fn twenty_rounds_wait_for_each_other() {
     machine.memory.bytes[OUTPUTS..].fill(0xff);
     let cycles = machine.run(&program);
     outputs_are_right(&config, &machine.memory.bytes);
-    // Each round's load waits for the round before, so no two overlap. Three cycles of a program are not its round's: two
-    // until its first command is in the queue, and the one of `done`.
+    // Each round's load waits for the round before, so no two overlap. Three cycles of a program are not its round's:
+    // two until its first command is in the queue, and the one of `done`.
     let mut alone = Machine::new(&config, memory(&config));
     let one = alone.run(&[round(&config, true).as_slice(), &[Command::Finish]].concat());
     assert_eq!(cycles, 20 * (one - 3) + 3);

@@ -1,4 +1,5 @@
-//! One lane of the requantizer alone, emitted and verilated: a value a cycle, for vectors that never saw a matrix product.
+//! One lane of the requantizer alone, emitted and verilated: a value a cycle, for vectors that never saw a matrix
+//! product.
 
 use crate::engine::EngineError;
 use crate::verilator::{Design, Instance, Library, Options, PortHandle, VerilatorError};
@@ -102,8 +103,8 @@ impl Lane {
         Ok(Self { numerics: numerics.clone(), library, ports })
     }
 
-    /// Streams the rows through the lane, one a cycle, and counts the outputs that are not as expected. Registers start with
-    /// random contents that follow from `seed`.
+    /// Streams the rows through the lane, one a cycle, and counts the outputs that are not as expected. Registers start
+    /// with random contents that follow from `seed`.
     pub fn run(&self, rows: &[LaneRow], seed: u64) -> Result<LaneReport, LaneError> {
         for (index, row) in rows.iter().enumerate() {
             self.check(index, row)?;

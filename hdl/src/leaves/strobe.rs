@@ -1,6 +1,7 @@
 use crate::prelude::*;
 
-/// A range of bits, such as the bytes of a word that are written: bit i of `mask_out` is set if `first_in <= i < end_in`. Latency 0.
+/// A range of bits, such as the bytes of a word that are written: bit i of `mask_out` is set if `first_in <= i <
+/// end_in`. Latency 0.
 #[derive(LogicBlock)]
 pub struct Strobe {
     pub first_in: WireIn,
