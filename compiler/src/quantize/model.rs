@@ -159,7 +159,7 @@ fn read_layer(
     let (mut scales, mut n_terms) = (Vec::new(), 1);
     let operation = match operation {
         OperationDescription::Convolution { window, groups } => {
-            if groups == 0 || !input.channels.is_multiple_of(groups) {
+            if !input.channels.is_multiple_of(groups) {
                 let rule = format!("a divisor of the input's {} channels", input.channels);
                 return Err(value("groups", groups.to_string(), &rule));
             }
