@@ -135,7 +135,6 @@ impl<T: Psum> WeightTile<T> {
     ) {
         let k_pairs = self.k.div_ceil(2);
         let m = activations.len() / self.k;
-        psums.fill(T::default());
         let mut packed = vec![0; m.next_multiple_of(ROWS) * chunk_pairs.min(k_pairs)];
         for start in (0..k_pairs).step_by(chunk_pairs) {
             let len = chunk_pairs.min(k_pairs - start);
@@ -150,7 +149,12 @@ impl<T: Psum> WeightTile<T> {
                     let sums = kernel.block(&panel[start..start + len], block);
                     for (row, sums) in (block_idx * ROWS..m).zip(&sums) {
                         let at = row * self.n + first_col;
-                        for (psum, &sum) in psums[at..at + cols].iter_mut().zip(sums) {
+                        let psums = &mut psums[at..at + cols];
+                        if start == 0 {
+                            pairs::store(sums, psums);
+                            continue;
+                        }
+                        for (psum, &sum) in psums.iter_mut().zip(sums) {
                             *psum = psum.add(T::from_wide(sum.into()));
                         }
                     }

@@ -20,8 +20,9 @@ pub struct Array<T> {
     shadow: Option<WeightTile<T>>,
     weights: Option<WeightTile<T>>,
     halves: [Vec<T>; 2],
+    /// A chunk of streamed rows, which of the fold's rows they are, and their products.
     streamed: Vec<i32>,
-    accumulator_rows: Vec<usize>,
+    indices: Vec<usize>,
     products: Vec<T>,
 }
 
@@ -34,8 +35,8 @@ impl<T: Psum> Array<T> {
             shadow: None,
             weights: None,
             halves: [vec![T::default(); size], vec![T::default(); size]],
-            streamed: Vec::new(),
-            accumulator_rows: Vec::new(),
+            streamed: vec![0; CHUNK_ROWS * config.geometry().rows()],
+            indices: Vec::new(),
             products: vec![T::default(); CHUNK_ROWS * config.geometry().cols()],
         }
     }
@@ -54,43 +55,63 @@ impl<T: Psum> Array<T> {
 
     /// Streams the rows of a fold into the accumulator.
     pub fn fold(&mut self, fold: &Execute, buffers: &Buffers) {
-        let Some(weights) = &self.weights else { return };
         let (rows, cols) = (self.config.geometry().rows(), self.config.geometry().cols());
         let pad = self.config.numerics().activation().decode(fold.walk.pad.into()) as i32;
-        let step = usize::from(fold.accumulator_step);
-        let mut overwrite = fold.overwrite;
-        let mut places = fold.walk.places(fold.activation_row, rows).take(fold.rows.into());
-        let mut accumulator_row = usize::from(fold.accumulator_row);
-        let mut left = usize::from(fold.rows);
-        while left > 0 {
-            let n_rows = left.min(CHUNK_ROWS);
-            left -= n_rows;
-            self.streamed.clear();
-            self.accumulator_rows.clear();
-            for place in places.by_ref().take(n_rows) {
-                if buffers.stream(place, pad, &mut self.streamed) {
-                    self.accumulator_rows.push(accumulator_row);
-                }
-                accumulator_row += step;
+        if let Some(streamed) = buffers.stream_linear(fold) {
+            for (chunk, streamed) in streamed.chunks(CHUNK_ROWS * rows).enumerate() {
+                let (n_rows, Some(weights)) = (streamed.len() / rows, &self.weights) else { return };
+                weights.multiply(streamed, &mut self.products[..n_rows * cols]);
+                self.indices.clear();
+                self.indices.extend((chunk * CHUNK_ROWS..).take(n_rows));
+                self.accumulate(fold);
             }
-            let products = &mut self.products[..self.accumulator_rows.len() * cols];
-            weights.multiply(&self.streamed, products);
-            for (&row, products) in self.accumulator_rows.iter().zip(products.chunks_exact(cols)) {
-                let half = &mut self.halves[usize::from(fold.half)];
-                let Some(target) = half.get_mut(row * cols..(row + 1) * cols) else { continue };
-                if overwrite {
-                    target.copy_from_slice(products);
-                    overwrite = step > 0;
-                } else if fold.maximum {
-                    let accumulator = self.config.numerics().accumulator();
-                    for (target, &product) in target.iter_mut().zip(products) {
-                        *target = target.greater(product, accumulator);
-                    }
-                } else {
-                    for (target, &product) in target.iter_mut().zip(products) {
-                        *target = target.add(product);
-                    }
+            return;
+        }
+        let mut places = fold.walk.places(fold.activation_row, rows);
+        for first in (0..usize::from(fold.rows)).step_by(CHUNK_ROWS) {
+            let indices = first..usize::from(fold.rows).min(first + CHUNK_ROWS);
+            self.indices.clear();
+            for (index, place) in indices.zip(places.by_ref()) {
+                let at = self.indices.len() * rows;
+                if buffers.stream(place, pad, &mut self.streamed[at..at + rows]) {
+                    self.indices.push(index);
                 }
+            }
+            let (n_rows, Some(weights)) = (self.indices.len(), &self.weights) else { return };
+            weights.multiply(&self.streamed[..n_rows * rows], &mut self.products[..n_rows * cols]);
+            self.accumulate(fold);
+        }
+    }
+
+    /// Brings the products of a chunk of rows into the accumulator.
+    fn accumulate(&mut self, fold: &Execute) {
+        let cols = self.config.geometry().cols();
+        let accumulator = self.config.numerics().accumulator();
+        let step = usize::from(fold.accumulator_step);
+        let half = &mut self.halves[usize::from(fold.half)];
+        let combine = |target: &mut [T], products: &[T], overwrite: bool| {
+            let pairs = target.iter_mut().zip(products);
+            if overwrite {
+                pairs.for_each(|(target, &product)| *target = product);
+            } else if fold.maximum {
+                pairs.for_each(|(target, &product)| *target = target.greater(product, accumulator));
+            } else {
+                pairs.for_each(|(target, &product)| *target = target.add(product));
+            }
+        };
+        let (Some(&first), n_rows) = (self.indices.first(), self.indices.len()) else { return };
+        let products = &self.products[..n_rows * cols];
+        let from = (usize::from(fold.accumulator_row) + first) * cols;
+        // Rows one after another are one long row.
+        if step == 1 && self.indices.last() == Some(&(first + n_rows - 1)) {
+            if let Some(target) = half.get_mut(from..from + products.len()) {
+                return combine(target, products, fold.overwrite);
+            }
+        }
+        for (&index, products) in self.indices.iter().zip(products.chunks_exact(cols)) {
+            let from = (usize::from(fold.accumulator_row) + index * step) * cols;
+            if let Some(target) = half.get_mut(from..from + cols) {
+                combine(target, products, fold.overwrite && (step > 0 || index == 0));
             }
         }
     }

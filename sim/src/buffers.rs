@@ -1,7 +1,9 @@
 //! The activation, weight and parameter buffers and the table, as decoded values. Contents are 0 before the first load.
 
 use golden::Channel;
-use spec::{Config, Format, LoadTarget, Numerics, Place};
+use spec::{Config, Execute, Format, LoadTarget, Numerics, Place};
+
+const INT8: Format = Format::new(8, true);
 
 /// All buffers that load fills.
 #[derive(Clone, Debug)]
@@ -48,7 +50,18 @@ fn field(row: &[u64], from: usize, n_bits: u32) -> u64 {
     value & ((1 << n_bits) - 1)
 }
 
+/// Decodes values one after another; those beyond the row's end are 0.
 fn decode_row(row: &[u64], format: Format, values: &mut [i32]) {
+    if format == INT8 {
+        // The most frequent one.
+        for (i, values) in values.chunks_mut(8).enumerate() {
+            let bytes = row.get(i).map_or([0; 8], |word| word.to_le_bytes());
+            for (value, byte) in values.iter_mut().zip(bytes) {
+                *value = (byte as i8).into();
+            }
+        }
+        return;
+    }
     for (i, value) in values.iter_mut().enumerate() {
         *value = format.decode(field(row, i * format.bits() as usize, format.bits())) as i32;
     }
@@ -135,22 +148,33 @@ impl Buffers {
         decode_row(piece, self.numerics.activation(), &mut self.window[..lanes]);
     }
 
-    /// Appends the R values of a streamed row to `streamed`; returns whether there are any: the row is within the buffer, or all
-    /// of its lanes are `pad`.
+    /// The values of all streamed rows, if these lie one after another within the buffer and none of their lanes is padding.
+    pub fn stream_linear(&self, fold: &Execute) -> Option<&[i32]> {
+        let (walk, n_rows) = (fold.walk, usize::from(fold.rows));
+        let first = walk.places(fold.activation_row, self.rows).next()?;
+        let is_kept = first.keep_from == 0 && first.keep_to == self.rows;
+        if !is_kept || walk.x_step != 0 || walk.inner_stride != 1 || fold.rows > walk.inner_count {
+            return None;
+        }
+        let from = usize::from(first.row);
+        // Rows modulo 2^16 begin anew.
+        self.activations.get(from * self.rows..(from + n_rows) * self.rows).filter(|_| from + n_rows <= 1 << 16)
+    }
+
+    /// The R values of a streamed row; returns whether there are any: the row is within the buffer, or all of its lanes are `pad`.
     #[inline]
-    pub fn stream(&self, place: Place, pad: i32, streamed: &mut Vec<i32>) -> bool {
+    pub fn stream(&self, place: Place, pad: i32, streamed: &mut [i32]) -> bool {
         let (keep_from, keep_to) = (place.keep_from, place.keep_to);
-        let from = usize::from(place.row) * self.rows;
-        let at = streamed.len();
         if keep_from >= keep_to {
-            streamed.resize(at + self.rows, pad);
+            streamed.fill(pad);
             return true;
         }
+        let from = usize::from(place.row) * self.rows;
         let Some(row) = self.activations.get(from..from + self.rows) else { return false };
-        streamed.extend_from_slice(row);
+        streamed.copy_from_slice(row);
         if keep_to - keep_from < self.rows {
-            streamed[at..at + keep_from].fill(pad);
-            streamed[at + keep_to..].fill(pad);
+            streamed[..keep_from].fill(pad);
+            streamed[keep_to..].fill(pad);
         }
         true
     }

@@ -71,6 +71,15 @@ pub struct LoadPushes {
     pub store: bool,
 }
 
+/// The counter of the bits that are loaded for a target.
+fn payload(target: LoadTarget) -> Counter {
+    match target {
+        LoadTarget::Activations => Counter::ActivationBits,
+        LoadTarget::Weights => Counter::WeightBits,
+        LoadTarget::Parameters | LoadTarget::Table => Counter::ParameterBits,
+    }
+}
+
 /// The unpacker's state and the job queue.
 #[derive(Clone, Debug)]
 pub struct LoadEngine {
@@ -217,6 +226,32 @@ impl LoadEngine {
         (Counter::UnpackBusy, pushes)
     }
 
+    /// Beats of the next row, if it begins with the first bit of one and ends with the last bit of one.
+    #[inline]
+    pub fn whole_beats(&self) -> Option<u32> {
+        let row_bits = u32::from(self.job.filter(|_| self.active)?.row_bits);
+        let is_whole = self.position == self.bus && self.need_left == row_bits && row_bits % self.bus == 0;
+        is_whole.then_some(row_bits / self.bus)
+    }
+
+    /// As many cycles as the row has beats, all of which are there: what [`LoadEngine::step`] does with them one by one. The row is
+    /// not the last of its command.
+    pub fn unpack_row(&mut self, beats: &[u8], buffers: &mut Buffers, counters: &mut Counters) {
+        let Some(job) = self.job else { return };
+        if let Some(write) = self.write.take() {
+            buffers.write(write.addr, &self.row);
+        }
+        counters.add(payload(job.target), job.row_bits.into());
+        self.row.clear();
+        let (eights, rest) = beats.as_chunks::<8>();
+        self.row.extend(eights.iter().map(|&eight| u64::from_le_bytes(eight)));
+        // A bus of 32 bits.
+        if let Ok(four) = rest.try_into() {
+            self.row.push(u32::from_le_bytes(four).into());
+        }
+        self.complete_row(&job);
+    }
+
     fn start(&mut self, job: Load) {
         self.jobs.pop();
         self.active = true;
@@ -252,12 +287,7 @@ impl LoadEngine {
     #[inline]
     fn emit(&mut self, need: u32, counters: &mut Counters) {
         let Some(job) = self.job else { return };
-        let payload = match job.target {
-            LoadTarget::Activations => Counter::ActivationBits,
-            LoadTarget::Weights => Counter::WeightBits,
-            LoadTarget::Parameters | LoadTarget::Table => Counter::ParameterBits,
-        };
-        counters.add(payload, need.into());
+        counters.add(payload(job.target), need.into());
         self.need_left -= need;
         if self.need_left > 0 {
             return;
@@ -269,6 +299,12 @@ impl LoadEngine {
             self.row.push(self.bits.pull(n_bits));
             left -= n_bits;
         }
+        self.complete_row(&job);
+    }
+
+    /// The row register holds a whole row.
+    #[inline]
+    fn complete_row(&mut self, job: &Load) {
         self.need_left = job.row_bits.into();
         let window = (job.lane_group > 0).then(|| Window { lanes: 1 << (job.lane_group - 1), first: self.first_row });
         let addr = RowAddr { target: job.target, row: self.buffer_row, bank: self.bank, window };

@@ -147,6 +147,14 @@ impl Environment {
         Some(self.beat_at(read.burst.address))
     }
 
+    /// The bytes of the next beats on the read data channel from `cycle` on, without stalls, if they are of one burst.
+    #[inline]
+    pub(crate) fn whole_beats(&self, cycle: u64, n_beats: u32) -> Option<&[u8]> {
+        let read = self.reads.front().filter(|read| read.ready_at <= cycle && read.burst.beats >= n_beats)?;
+        let from = read.burst.address as usize;
+        self.bytes.get(from..from + n_beats as usize * self.bus_bytes)
+    }
+
     /// Whether a beat of write data is taken.
     #[inline]
     pub(crate) fn write_data_ready(&self) -> bool {
@@ -195,7 +203,7 @@ impl Environment {
         if inputs.read_data.is_some() {
             self.held_read = !outputs.read_data_ready;
             if outputs.read_data_ready {
-                self.advance_read();
+                self.advance_read(1);
             }
         }
         if inputs.write_response_valid {
@@ -232,12 +240,12 @@ impl Environment {
         self.writes.push_back(burst);
     }
 
-    /// Takes the beat of read data.
+    /// Takes that many beats of one burst of read data.
     #[inline]
-    pub(crate) fn advance_read(&mut self) {
+    pub(crate) fn advance_read(&mut self, n_beats: u32) {
         if let Some(read) = self.reads.front_mut() {
-            read.burst.beats = read.burst.beats.saturating_sub(1);
-            read.burst.address = read.burst.address.wrapping_add(self.bus_bytes as u32);
+            read.burst.beats = read.burst.beats.saturating_sub(n_beats);
+            read.burst.address = read.burst.address.wrapping_add(n_beats * self.bus_bytes as u32);
             if read.burst.beats == 0 {
                 self.reads.pop_front();
             }
@@ -262,10 +270,13 @@ impl Environment {
         let from = address as usize;
         let mut beat = Beat::default();
         if let Some(bytes) = self.bytes.get(from..from + self.bus_bytes) {
-            for (word, chunk) in beat.iter_mut().zip(bytes.chunks(8)) {
-                let mut eight = [0; 8];
-                eight[..chunk.len()].copy_from_slice(chunk);
-                *word = u64::from_le_bytes(eight);
+            let (eights, rest) = bytes.as_chunks::<8>();
+            for (word, eight) in beat.iter_mut().zip(eights) {
+                *word = u64::from_le_bytes(*eight);
+            }
+            // A bus of 32 bits.
+            if let Ok(four) = rest.try_into() {
+                beat[0] = u32::from_le_bytes(four).into();
             }
         }
         beat

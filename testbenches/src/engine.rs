@@ -121,6 +121,6 @@ fn counter_at(address: u8, code: u64) -> Result<Counter, EngineError> {
 
 /// Runs on the simulator.
 pub fn run_simulator(config: &Config, environment: Environment) -> Result<Outcome, EngineError> {
-    let finished = sim::run(config, environment, |_, _| {})?;
+    let finished = sim::run_unobserved(config, environment)?;
     Ok(Outcome { memory: finished.memory, counters: Some(finished.counters) })
 }

@@ -98,7 +98,7 @@ impl Kernel {
 
 /// Overwrites up to [`PANEL_COLS`] psums.
 #[inline(always)]
-fn store<T: Psum>(sums: &Sums, psums: &mut [T]) {
+pub fn store<T: Psum>(sums: &Sums, psums: &mut [T]) {
     // A full panel has a length known to the compiler.
     if let Ok(full) = <&mut [T; PANEL_COLS]>::try_from(&mut *psums) {
         *full = sums.map(|sum| T::from_wide(sum.into()));

@@ -100,31 +100,51 @@ impl<T: Psum> MachineOf<T> {
 
     /// Load and the read channels; `free_code` is what load is at without a request.
     fn skip_load(&mut self, environment: &mut Environment, cycles: u64, free_code: Counter) -> Ran {
+        let from = environment.cycle();
         let mut ran = Ran { codes: [free_code, Counter::UnpackIdle], transfer: None };
-        if !self.load.requester.is_active() && !self.load.is_unpacking() {
-            self.counters.add(free_code, cycles);
+        // Data follow their request by a cycle at least, so all requests may go first.
+        let requests = cycles.min(self.load.requester.left.into());
+        for cycle in from..from + requests {
+            if let Some(burst) = self.load.read_request() {
+                environment.request_read(burst, cycle);
+                self.load.requester.advance();
+            }
+        }
+        self.counters.add(Counter::LoadRequest, requests);
+        self.counters.add(free_code, cycles - requests);
+        if requests > 0 {
+            ran.transfer = Some(from + requests - 1);
+        }
+        if requests == cycles {
+            ran.codes[0] = Counter::LoadRequest;
+        }
+        if !self.load.is_unpacking() {
             self.counters.add(Counter::UnpackIdle, cycles);
             return ran;
         }
-        let from = environment.cycle();
-        for cycle in from..from + cycles {
-            let request = self.load.read_request();
+        let (mut cycle, to) = (from, from + cycles);
+        while cycle < to {
+            let n_beats = self.load.whole_beats().filter(|&n_beats| cycle + u64::from(n_beats) <= to);
+            if let Some((n_beats, bytes)) = n_beats.and_then(|n| Some((n, environment.whole_beats(cycle, n)?))) {
+                self.load.unpack_row(bytes, &mut self.buffers, &mut self.counters);
+                environment.advance_read(n_beats);
+                self.counters.add(Counter::ReadBeats, n_beats.into());
+                self.counters.add(Counter::UnpackBusy, n_beats.into());
+                cycle += u64::from(n_beats);
+                ran.codes[1] = Counter::UnpackBusy;
+                ran.transfer = ran.transfer.max(Some(cycle - 1));
+                continue;
+            }
             let beat = if self.load.read_data_ready() { environment.read_data(cycle) } else { None };
-            let (unpack_code, _) = self.load.step(beat.as_ref(), &mut self.buffers, &mut self.counters);
-            ran.codes = [if request.is_some() { Counter::LoadRequest } else { free_code }, unpack_code];
+            let (code, _) = self.load.step(beat.as_ref(), &mut self.buffers, &mut self.counters);
             if beat.is_some() {
-                environment.advance_read();
+                environment.advance_read(1);
                 self.counters.add(Counter::ReadBeats, 1);
-                ran.transfer = Some(cycle);
+                ran.transfer = ran.transfer.max(Some(cycle));
             }
-            if let Some(burst) = request {
-                environment.request_read(burst, cycle);
-                self.load.requester.advance();
-                ran.transfer = Some(cycle);
-            }
-            for code in ran.codes {
-                self.counters.add(code, 1);
-            }
+            self.counters.add(code, 1);
+            ran.codes[1] = code;
+            cycle += 1;
         }
         ran
     }

@@ -1,7 +1,7 @@
 //! Random programs that use every field of every command, legal by construction.
 
 use golden::Channel;
-use spec::config::{RawConfig, RawNumerics};
+use spec::config::{AccumulatorBits, Auto, RawConfig, RawNumerics};
 use spec::{Command, Config, Execute, Load, LoadTarget, Seed, Store, Tokens, Walk};
 use std::ops::Range;
 use testbenches::data::{Data, Random};
@@ -15,9 +15,16 @@ pub struct RandomProgram {
     pub memory: Vec<u8>,
 }
 
-/// A configuration with an activation table in half of the cases in which it may have one.
+/// A configuration with an activation table in half of the cases in which it may have one, and in a quarter of the cases with rows
+/// that are whole beats.
 pub fn config(random: &mut Random) -> Config {
-    let raw = random::config(random);
+    let mut raw = random::config(random);
+    if random.below(4) == 0 {
+        (raw.geometry.rows, raw.geometry.cols, raw.geometry.requantizer_lanes) = (8, 8, random.pick(&[2, 8]));
+        (raw.numerics.activation_bits, raw.numerics.weight_bits) = (8, random.pick(&[8, 16]));
+        (raw.numerics.accumulator_bits, raw.geometry.bus_bits) =
+            (AccumulatorBits::Named(Auto::Auto), random.pick(&[32, 64]));
+    }
     let table = raw.numerics.output_bits <= 10 && random.below(2) == 0;
     let numerics = RawNumerics { activation_table: table, ..raw.numerics };
     Config::try_from(RawConfig { numerics, ..raw }).expect("a random configuration is legal")
@@ -72,6 +79,15 @@ impl Maker<'_> {
         self.random.below(2) == 0
     }
 
+    /// All elements of a row in half of the cases.
+    fn elements(&mut self, most: usize) -> usize {
+        if self.coin() {
+            most
+        } else {
+            self.size(1, most)
+        }
+    }
+
     fn round(&mut self, round: usize, is_followed: bool) {
         let g = self.config.geometry().clone();
         let pops = round >= self.lag;
@@ -121,14 +137,17 @@ impl Maker<'_> {
         let rows_per_request = self.random.pick(&divisors);
         let requests = n_rows / rows_per_request;
         let bytes = (rows_per_request * row_bits).div_ceil(8) + 1;
-        let stride = self.size(0, 3 + bytes).min((self.data.len() - bytes) / requests);
-        let address = self.size(self.data.start, self.data.end - bytes - stride * (requests - 1));
+        // Often from the first bit of a beat on.
+        let unit = if self.coin() { self.config.geometry().bus_bytes() } else { 1 };
+        let stride = self.size(0, 3 + bytes).min((self.data.len() - bytes) / requests) / unit * unit;
+        let address = self.size(self.data.start, self.data.end - bytes - stride * (requests - 1)) / unit * unit;
+        let start_bit = if unit > 1 { 0 } else { self.random.below(8) as u8 };
         self.commands.push(Command::Load(Load {
             target,
             tokens: NO_TOKENS,
             address: small(address),
             stride: small(stride),
-            start_bit: self.random.below(8) as u8,
+            start_bit,
             requests: small(requests),
             rows_per_request: small(rows_per_request),
             row_bits: small(row_bits),
@@ -145,7 +164,7 @@ impl Maker<'_> {
             let n_rows = if attempt == 0 { loaded } else { self.size(1, loaded) };
             let buffer_row = part.activations.start + self.size(0, loaded - n_rows);
             if self.coin() {
-                let elements = self.size(1, g.rows());
+                let elements = self.elements(g.rows());
                 self.load(LoadTarget::Activations, n_rows, elements * bits, buffer_row, 0);
             } else {
                 let s = self.size(0, g.rows().ilog2() as usize);
@@ -154,7 +173,7 @@ impl Maker<'_> {
             }
         }
         part.activations.end = part.activations.start + loaded;
-        let elements = self.size(1, g.cols());
+        let elements = self.elements(g.cols());
         let rows = self.size(1, part.weights.len());
         self.load(LoadTarget::Weights, rows, elements * n.weight().bits() as usize, part.weights.start, 0);
         part.weights.end = part.weights.start + rows;
