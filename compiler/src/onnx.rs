@@ -1,12 +1,18 @@
 //! Float networks from ONNX: one path of linear layers, each with an optional ReLU.
 
 mod error;
+mod import;
+mod model_file;
 mod network;
 pub mod proto;
 mod tensor;
 mod walk;
 
-pub use error::{OnnxError, UnsupportedNode, SUPPORTED};
+pub use error::{OnnxError, Unfit, UnsupportedNode, SUPPORTED};
+pub use import::{
+    import, notes, ImportOptions, Imported, IntegerLayer, IntegerModel, IntegerOperation, IntegerTensor, Needs,
+};
+pub use model_file::ModelFile;
 pub use network::{count_correct, FloatLayer, FloatNetwork};
 
 use prost::Message;
@@ -23,7 +29,7 @@ pub fn read_onnx(bytes: &[u8]) -> Result<FloatNetwork, OnnxError> {
     let graph = Model::decode(bytes)?.graph.ok_or(OnnxError::NoGraph)?;
     let unsupported: Vec<_> = graph.node.iter().filter_map(unsupported).collect();
     if !unsupported.is_empty() {
-        return Err(OnnxError::Unsupported(unsupported));
+        return Err(OnnxError::Unsupported { nodes: unsupported, supported: SUPPORTED.to_owned() });
     }
     let constants = constants(&graph);
     let input = only("inputs", graph.input.iter().filter(|input| !constants.contains_key(input.name.as_str())))?;

@@ -101,7 +101,8 @@ fn gemm_folds_its_attributes() {
 #[test]
 fn matmul_add_relu_and_shape_operators_make_layers() {
     let shape = Tensor { name: String::new(), dims: vec![2], data_type: INT64, ..Tensor::default() };
-    let shape = Tensor { raw_data: [-1_i64, 4].iter().flat_map(|v| v.to_le_bytes()).collect(), ..shape };
+    let shape =
+        Tensor { raw_data: [-1_i64, 4].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into(), ..shape };
     let mut constant = node("", "Constant", &[], "shape");
     constant.attribute.push(Attribute { name: "value".to_owned(), t: Some(shape), ..Attribute::default() });
     let nodes = vec![
@@ -163,7 +164,7 @@ fn tensors_are_checked() {
     assert_eq!(edit(&|w| w.data_type = 10), "tensor w has ONNX data type 10: it must be 1 (float32)");
     let length = "tensor w has the shape [2, 3], but its data makes 5 elements";
     assert_eq!(edit(&|w| w.float_data.truncate(5)), length);
-    assert_eq!(edit(&|w| w.raw_data = vec![0; 23]), length);
+    assert_eq!(edit(&|w| w.raw_data = vec![0; 23].into()), length);
     assert_eq!(edit(&|w| w.dims[0] = -2), "tensor w has the shape [-2, 3], but its data makes 6 elements");
     assert_eq!(edit(&|w| w.dims = vec![3, 2]), "node g (Gemm): the weights: given [3, 2], expected [2, n]");
     let mut graph = plain();
