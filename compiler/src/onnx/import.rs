@@ -52,7 +52,7 @@ pub fn import(model: &ModelFile, options: &ImportOptions) -> Result<Imported, On
     let mut lowering = Lowering::run(&graph)?;
     let output = lowering.views.get(graph.output).map(|value| value.tensor);
     let output = output.filter(|&tensor| tensor > 0).ok_or(OnnxError::NoLayers)?;
-    if lowering.views.settled(graph.input.name).is_none() {
+    if !lowering.views.is_known(0) && lowering.views.settled(graph.input.name).is_none() {
         let dims = graph.input.dims.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let shape = format!("[batch, {dims}]");
         return Err(OnnxError::InputShape { input: graph.input.name.to_owned(), shape });

@@ -72,7 +72,7 @@ pub struct IntegerModel {
     pub input: Extent,
     /// Of the data it is given.
     pub layout: DataLayout,
-    /// How real inputs are rounded.
+    /// How real inputs are rounded. QONNX adds the zero point before it rounds: where that is odd, ties to even go the other way there.
     pub input_rounding: Round,
     /// The input's, then each layer's output's.
     pub tensors: Vec<IntegerTensor>,

@@ -306,8 +306,8 @@ impl Target<'_> {
                 self.refuse(format!("ratio of scales of term {u}"), format!("{ratio:e}"), rule);
                 return None;
             }
-            let bias = self.bias(0, -input.zero_point)?;
             // Both are whole numbers of at most 32 bits.
+            let bias = self.bias(0, -input.zero_point * factor as i64)?;
             factors.push(factor as i32);
             let channel = Channel { bias, multiplier: multiplier as u32, shift, zero_point: output.zero_point };
             channels.push(vec![channel; n]);

@@ -69,6 +69,10 @@ impl<'a> Views<'a> {
         self.spaces.len() - 1
     }
 
+    pub fn is_known(&self, space: usize) -> bool {
+        self.spaces[space].known
+    }
+
     /// The extent of a space whose axes are known.
     pub fn extent(&self, space: usize) -> Extent {
         let axes = &self.spaces[space].axes;
