@@ -72,6 +72,8 @@ pub enum OnnxError {
     Makers { value: String, makers: Vec<String> },
     #[error("node {node} ({operator}) reads value {value}, which nothing makes")]
     Missing { node: String, operator: String, value: String },
+    #[error("output {output} is the network's input: no node computes anything")]
+    Nothing { output: String },
     #[error("output {output} is made by no node")]
     NoOutput { output: String },
     #[error("nodes {nodes:?} read each other's outputs in a cycle")]

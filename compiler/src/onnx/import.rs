@@ -51,7 +51,7 @@ pub fn import(model: &ModelFile, options: &ImportOptions) -> Result<Imported, On
     let graph = Graph::new(model, options)?;
     let mut lowering = Lowering::run(&graph)?;
     let output = lowering.views.get(graph.output).map(|value| value.tensor);
-    let output = output.filter(|&tensor| tensor > 0).ok_or(OnnxError::NoLayers)?;
+    let output = output.filter(|&tensor| tensor > 0).ok_or_else(|| nothing(&graph))?;
     if !lowering.views.is_known(0) && lowering.views.settled(graph.input.name).is_none() {
         let dims = graph.input.dims.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let shape = format!("[batch, {dims}]");
@@ -61,12 +61,16 @@ pub fn import(model: &ModelFile, options: &ImportOptions) -> Result<Imported, On
     let steps = step::fold_affine(step::live(lowering.steps, output));
     let quantized = |operation: &Operation| matches!(operation, Operation::Quantize(_) | Operation::Dequantize(_));
     if steps.iter().any(|step| quantized(&step.operation)) || lowering.formats[0].is_some() {
-        let model = integer::model(steps, extent, layout, lowering.formats[0])?;
+        let model = integer::model(steps, extent, layout, lowering.formats[0])?.ok_or_else(|| nothing(&graph))?;
         return Ok(Imported::Quantized(Box::new(model)));
     }
     let network = float::network(steps, extent, layout);
     network.extents().map_err(Box::new)?;
     Ok(Imported::Float(network))
+}
+
+fn nothing(graph: &Graph<'_>) -> OnnxError {
+    OnnxError::Nothing { output: graph.output.to_owned() }
 }
 
 /// What [`import`] leaves out of a model, in words.

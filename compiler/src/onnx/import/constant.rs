@@ -274,7 +274,7 @@ pub fn squeezed(op: Op<'_>, dims: &[usize], axes: Option<Vec<i64>>) -> Result<Ve
         None => (0..dims.len()).filter(|&axis| dims[axis] == 1).collect(),
     };
     if let Some(&axis) = axes.iter().find(|&&axis| dims[axis] != 1) {
-        return Err(op.malformed("axes", axis, format!("dimensions of size 1 of {dims:?}")));
+        return Err(op.malformed("axes", axis, format!("dimensions of size 1, not {}", dims[axis])));
     }
     Ok((0..dims.len()).filter(|axis| !axes.contains(axis)).map(|axis| dims[axis]).collect())
 }

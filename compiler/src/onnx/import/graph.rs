@@ -1,5 +1,6 @@
 //! A model's graph, checked: what makes each value, in which order, and which nodes the output needs.
 
+use super::constant;
 use super::node::Op;
 use super::ImportOptions;
 use crate::onnx::error::OnnxError;
@@ -246,6 +247,9 @@ fn input_of<'a>(input: &'a ValueInfo, options: &ImportOptions) -> Result<Input<'
         return Err(refused());
     }
     let data_type = tensor_type.map_or(proto::FLOAT, |t| t.elem_type);
+    if data_type != proto::FLOAT && constant::format_of(data_type).is_none_or(|format| format.bits() > 16) {
+        return Err(OnnxError::InputType { input: input.name.clone(), given: data_type });
+    }
     let batch = dims[0].dim_value.and_then(|batch| usize::try_from(batch).ok());
     Ok(Input { name: &input.name, batch, dims: sizes, data_type })
 }

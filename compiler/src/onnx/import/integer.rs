@@ -156,13 +156,13 @@ struct Builder {
     refused: Vec<UnsupportedNode>,
 }
 
-/// The model of steps that quantize.
+/// The model of steps that quantize; none if it has no layer.
 pub fn model(
     steps: Vec<Step>,
     input: Extent,
     layout: DataLayout,
     input_format: Option<QFormat>,
-) -> Result<IntegerModel, OnnxError> {
+) -> Result<Option<IntegerModel>, OnnxError> {
     let mut builder = Builder {
         input_format,
         input: None,
@@ -189,14 +189,14 @@ pub fn model(
         return Err(OnnxError::Unsupported { nodes: builder.refused, supported: supported() });
     }
     if output == 0 {
-        return Err(OnnxError::NoLayers);
+        return Ok(None);
     }
     // What follows the output's layer, another rounding of the same sums, is read by nobody.
     builder.layers.truncate(output);
     builder.tensors.truncate(output + 1);
     let input_rounding = builder.input.map_or(Round::HalfToEven, |quantization| quantization.round);
     let Builder { tensors, layers, .. } = builder;
-    Ok(IntegerModel { input, layout, input_rounding, tensors, layers })
+    Ok(Some(IntegerModel { input, layout, input_rounding, tensors, layers }))
 }
 
 impl Builder {

@@ -55,6 +55,9 @@ pub fn view<'a>(lowering: &mut Lowering<'a>, op: Op<'a>) -> Result<(), OnnxError
             let axes = list("axes")?;
             let all = with_batch();
             let axes = axes.unwrap_or_else(|| (1..rank as i64).filter(|&axis| all[axis as usize] == 1).collect());
+            if axes.iter().any(|&axis| axis == 0 || axis == -(rank as i64)) {
+                return Err(op.refuse("it changes the batch, the first dimension"));
+            }
             without_batch(constant::squeezed(op, &all, Some(axes))?)?
         }
         _ => without_batch(constant::unsqueezed(op, &with_batch(), list("axes")?)?)?,
