@@ -136,7 +136,7 @@ fn quantized_models_give_what_onnxruntime_and_qonnx_give() {
         compared += 1;
     }
     // Where ratios are no powers of two, float32's roundings and the multiplier's differ near ties.
-    assert_eq!((compared, values, off_by_one), (80, 27_816, 20));
+    assert_eq!((compared, values, off_by_one), (81, 30_040, 4));
 }
 
 #[test]
@@ -149,5 +149,5 @@ fn models_of_powers_of_two_run_without_a_multiplier() {
         assert!(differences.iter().all(|steps| steps.abs() < 0.01), "{}: {differences:?}", case.name);
         compared += 1;
     }
-    assert_eq!(compared, 33);
+    assert_eq!(compared, 36);
 }

@@ -105,13 +105,13 @@ def float_cases():
     yield "gemm transposed", Graph(6).node("Gemm", [w(4, 6), real(1, 4)], transB=1).node("Relu")
     yield "matmul add", Graph(6).node("MatMul", [w(6, 4)]).node("Add", [real(4)]).node("Relu")
     yield "matmul sequence", Graph(5, 6).node("MatMul", [w(6, 4)]).node("Add", [real(4)])
-    yield "flatten dense", image().node("Conv", [w(4, 3, 3, 3)]).node("Flatten").node("Gemm", [w(4 * 4 * 3, 5), real(5)])
+    yield "flatten dense", image().node("Conv", [w(4, 3, 3, 3)]).node("Flatten").node("Gemm", [w(4 * 4 * 3, 2), real(2)])
     reshape = lambda *dims: [np.array(dims, np.int64)]
-    yield "reshape dense", image().node("Conv", [w(4, 3, 3, 3)]).node("Reshape", reshape(0, -1)).node("MatMul", [w(48, 5)])
-    yield "flatten input", image().node("Flatten").node("Gemm", [w(90, 5)])
+    yield "reshape dense", image().node("Conv", [w(4, 3, 3, 3)]).node("Reshape", reshape(0, -1)).node("MatMul", [w(48, 2)])
+    yield "flatten input", image().node("Flatten").node("Gemm", [w(90, 2)])
     rows = Graph(6, 5, 3).node("Transpose", perm=[0, 3, 1, 2]).node("Conv", [w(4, 3, 3, 3)])
-    yield "rows first", rows.node("Transpose", perm=[0, 2, 3, 1]).node("Flatten").node("Gemm", [w(48, 5)])
-    yield "rows first flattened", Graph(6, 5, 3).node("Transpose", perm=[0, 3, 1, 2]).node("Flatten").node("Gemm", [w(90, 5)])
+    yield "rows first", rows.node("Transpose", perm=[0, 2, 3, 1]).node("Flatten").node("Gemm", [w(48, 2)])
+    yield "rows first flattened", Graph(6, 5, 3).node("Transpose", perm=[0, 3, 1, 2]).node("Flatten").node("Gemm", [w(90, 2)])
     yield "flat input as image", Graph(36).node("Reshape", reshape(-1, 1, 6, 6)).node("Conv", [w(2, 1, 3, 3)])
     yield "max pool", image().node("MaxPool", kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1])
     yield "max pool dilations", image().node("MaxPool", kernel_shape=[2, 2], dilations=[2, 3], strides=[1, 1])
@@ -203,15 +203,19 @@ def quantized_cases():
         g = conv(start(), 3, 3, 1).qdq(s(-3), -9)
         yield f"add of two scales {tag}", g.node("Add", ["v1"]).qdq(s(-3), 11), exact
         yield f"requantized {tag}", start().qdq(s(-4), -11).qdq(s(-4), 7), exact
-        for op in ["Sigmoid", "Tanh", "HardSwish", "LeakyRelu", "Elu", "Gelu"]:
+        g = start()
+        yield f"constant a channel {tag}", g.node("Add", [g.weights(i8(3, 1, 1), s(-4))]).qdq(s(-4), 9), exact
+        g = start("uint8", 131).node("Mul", [np.array([0.5, -2, 0], np.float32).reshape(3, 1, 1)]).node("Sub", [np.float32(1)])
+        yield f"factors of both signs {tag}", g.qdq(s(-4), 90, "uint8"), exact
+        for op in ["Sigmoid", "Tanh", "HardSwish", "LeakyRelu", "Elu", "Gelu"] if exact else ["Sigmoid"]:
             yield f"{op} {tag}", start("int8", 3, 16).node(op).qdq(s(-7) if op in ("Sigmoid", "Tanh") else s(-5), -1), False
         g = start("int8", 3, 16)
         yield f"silu {tag}", g.node("Mul", [g.fork("Sigmoid")]).qdq(s(-5), -100), False
         g = conv(start(), 4, 3, 3).qdq(s(-2), 2).node("Flatten")
-        yield f"flatten dense {tag}", g.node("Gemm", [g.weights(i8(48, 5), s(-8)), real(5)]).qdq(s(0), 3), exact
+        yield f"flatten dense {tag}", g.node("Gemm", [g.weights(i8(48, 2), s(-8)), real(2)]).qdq(s(0), 3), exact
         g = conv(Graph(6, 5, 3).qdq(s(-5), 0).node("Transpose", perm=[0, 3, 1, 2]), 4, 3, 3).qdq(s(-2), 2)
         g.node("Transpose", perm=[0, 2, 3, 1]).node("Reshape", [np.array([0, 48], np.int64)])
-        yield f"rows first {tag}", g.node("MatMul", [g.weights(i8(48, 5), s(-8))]).qdq(s(0), 3), exact
+        yield f"rows first {tag}", g.node("MatMul", [g.weights(i8(48, 2), s(-8))]).qdq(s(0), 3), exact
         chain = conv(start(), 4, 3, 3, pads=[1, 1, 1, 1]).node("Relu").qdq(s(-2), -128)
         kept = chain.last
         w = chain.weights(i8(4, 4, 3, 3), s(-9))
@@ -241,6 +245,8 @@ def quantized_cases():
         other = g.fork("QLinearConv", [f(s(-5)), z8(3), i8(3, 3, 1, 1), f(s(-7)), z8(0), f(s(-3)), z8(-9)])
         g.node("QLinearAdd", [f(s(-5)), z8(3), other, f(s(-3)), z8(-9), f(s(-3)), z8(4)], domain=ms)
         yield f"QLinearAdd {tag}", g.dq(s(-3), 4, "int8"), exact
+        g = Graph(5).q(s(-5), 3, "int8").node("QLinearAdd", [f(s(-5)), z8(3), i8(5), f(s(-4)), z8(1), f(s(-4)), z8(4)], domain=ms)
+        yield f"QLinearAdd of a constant {tag}", g.dq(s(-4), 4, "int8"), exact
         pools = [("QLinearGlobalAveragePool", {}, (3, 4, 4)), ("QLinearAveragePool", {"kernel_shape": [2, 2]}, (3, 6, 5))]
         for op, attributes, shape in pools:
             g = Graph(*shape).q(s(-5), 131, "uint8")

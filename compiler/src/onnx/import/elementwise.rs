@@ -42,7 +42,12 @@ pub fn binary<'a>(lowering: &mut Lowering<'a>, op: Op<'a>) -> Result<(), OnnxErr
 }
 
 /// A constant that is broadcast to the value `name`, as one number a channel.
-fn per_channel(lowering: &mut Lowering<'_>, op: Op<'_>, name: &str, constant: &Constant) -> Result<Bias, OnnxError> {
+pub fn per_channel(
+    lowering: &mut Lowering<'_>,
+    op: Op<'_>,
+    name: &str,
+    constant: &Constant,
+) -> Result<Bias, OnnxError> {
     let value = lowering.views.settled(name).ok_or_else(|| op.refuse("its operand has too many dimensions"))?;
     let n = lowering.views.extent(value.space).channels;
     let rank = value.dims.len() + 1;

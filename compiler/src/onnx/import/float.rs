@@ -2,7 +2,7 @@
 
 use super::step::{clamp_after, readers, Operation, Step, Weights, NO_CLAMP};
 use crate::float::{DataLayout, FloatLayer, FloatNetwork, FloatOperation};
-use golden::Extent;
+use golden::{Extent, Window};
 
 /// Names as they are, each with a number if it was there before.
 pub struct Names(std::collections::HashMap<String, usize>);
@@ -57,10 +57,15 @@ pub fn network(steps: Vec<Step>, input: Extent, layout: DataLayout) -> FloatNetw
             Operation::AveragePool(window) => (FloatOperation::AveragePool { window }, NO_CLAMP),
             Operation::MaxPool(window) => (FloatOperation::MaxPool { window }, NO_CLAMP),
             Operation::Function(function) => (FloatOperation::Function(function), NO_CLAMP),
-            // Factors are folded and nothing is quantized: one input alone stays as it is.
-            Operation::Add | Operation::Affine { .. } | Operation::Quantize(_) | Operation::Dequantize(_) => {
-                (FloatOperation::Add, NO_CLAMP)
+            // A 1 x 1 convolution of one channel each.
+            Operation::Affine { factors, bias } => {
+                let (window, groups) = (Window::POINT, factors.len());
+                let weights = factors.into_iter().map(|factor| factor as f32).collect();
+                let bias = bias.values().into_iter().map(|value| value as f32).collect();
+                (FloatOperation::Convolution { window, groups, weights, bias }, NO_CLAMP)
             }
+            // Nothing is quantized: one input alone stays as it is.
+            Operation::Add | Operation::Quantize(_) | Operation::Dequantize(_) => (FloatOperation::Add, NO_CLAMP),
         };
         layers.push(FloatLayer { name: names.unique(&step.name), inputs, operation, clamp });
         moved.push(layers.len());

@@ -169,7 +169,7 @@ fn without_softmax<'a>(output: &'a str, makers: &HashMap<&'a str, &'a Node>) -> 
     while let Some(node) = makers.get(value) {
         let Some(first) = node.input.first() else { break };
         match Op::new(node).kind() {
-            ("", "Softmax" | "LogSoftmax") => {
+            ("", "Softmax" | "LogSoftmax") | ("com.microsoft", "QLinearSoftmax") => {
                 let note = format!(
                     "{} ({}) is left out, as the last node: the network's outputs are its inputs, in the same order",
                     name_of(node),

@@ -34,6 +34,11 @@ pub enum IntegerOperation {
         /// Added to it.
         real_bias: Vec<f64>,
     },
+    /// Each channel times a factor, plus a bias.
+    Affine {
+        factors: Vec<f64>,
+        bias: Vec<f64>,
+    },
     /// The mean over the window; padding counts, as zeros.
     AveragePool {
         window: Window,
@@ -51,7 +56,7 @@ impl IntegerOperation {
     pub fn window(&self) -> Window {
         match self {
             Self::Convolution { window, .. } | Self::AveragePool { window } | Self::MaxPool { window } => *window,
-            Self::Add | Self::Function(_) => Window::POINT,
+            Self::Affine { .. } | Self::Add | Self::Function(_) => Window::POINT,
         }
     }
 }
@@ -266,7 +271,10 @@ impl Builder {
                 let inputs = self.reals(&name, &operator, inputs)?;
                 pending(IntegerOperation::Function(function), inputs)
             }
-            Operation::Affine { .. } => None,
+            Operation::Affine { factors, bias } => {
+                let inputs = self.reals(&name, &operator, inputs)?;
+                pending(IntegerOperation::Affine { factors, bias: bias.values() }, inputs)
+            }
         }
     }
 

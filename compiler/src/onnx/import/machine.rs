@@ -9,7 +9,7 @@ use crate::onnx::error::{OnnxError, Unfit};
 use crate::quantize::recipe::ElementRounding;
 use crate::quantize::{fixed_point, ActivationQuantization};
 use crate::quantized::{QuantizedNetwork, QuantizedParts};
-use golden::{fold_zero_point, Bounds, Channel, Extent, Layer, LayerError, Network, Operation};
+use golden::{fold_zero_point, Bounds, Channel, Extent, Layer, LayerError, Network, Operation, Window};
 use spec::{Format, MachineScheme, Numerics};
 
 /// Integers of at most this size are folded into biases: folding cannot overflow.
@@ -124,6 +124,7 @@ impl IntegerModel {
             parts.tensors.push(moved[index + 1].quantization());
             parts.weight_scales.push(match &*layer.operation {
                 IntegerOperation::Convolution { scales, .. } => scales.iter().map(|&scale| scale as f32).collect(),
+                IntegerOperation::Affine { factors, .. } => factors.iter().map(|&factor| factor.abs() as f32).collect(),
                 _ => Vec::new(),
             });
         }
@@ -160,6 +161,7 @@ impl Target<'_> {
         let input = inputs[0];
         match &*self.layer.operation {
             IntegerOperation::Convolution { .. } => self.convolution(input, output),
+            IntegerOperation::Affine { factors, bias } => self.affine(factors, bias, input, output),
             &IntegerOperation::AveragePool { window } => {
                 let count = window.positions();
                 let ratio = f64::from(input.scale) / (f64::from(output.scale) * count as f64);
@@ -241,6 +243,44 @@ impl Target<'_> {
         }
         let operation = Operation::Convolution { window: *window, groups: *groups, weights: weights.clone() };
         // A zero point is a value of its format.
+        let pad = input.zero_point as i32;
+        Some(Layer { pad, ..self.golden(operation, vec![channels], output) })
+    }
+
+    /// A 1 x 1 convolution of one channel each. All weights are one power of two, or its negative: the greatest whose biases fit, as the
+    /// bias counts steps of the input's scale divided by it.
+    fn affine(&mut self, factors: &[f64], bias: &[f64], input: Moved, output: Moved) -> Option<Layer> {
+        let steps = |j: usize, weight: i64| {
+            let unit = f64::from(input.scale) * if factors[j] == 0.0 { 1.0 } else { factors[j].abs() };
+            let sign = factors[j].signum() as i64 * i64::from(factors[j] != 0.0);
+            (bias[j] / unit * weight as f64).round_ties_even() - (input.zero_point * weight * sign) as f64
+        };
+        let format = self.numerics.bias();
+        let most = (i64::BITS - 1 - self.numerics.weight().max().leading_zeros()) as i64;
+        let fits = |weight: i64| {
+            (0..factors.len()).all(|j| (format.min() as f64..=format.max() as f64).contains(&steps(j, weight)))
+        };
+        let signed = self.numerics.weight().is_signed() || factors.iter().all(|&factor| factor >= 0.0);
+        let weight = (0..=most).rev().map(|power| 1 << power).find(|&weight| signed && fits(weight));
+        let Some(weight) = weight else {
+            let rule = format!(
+                "do not fit {format} and {}: numerics.bias_bits, numerics.weight_signed",
+                self.numerics.weight()
+            );
+            self.refuse("its factors and biases", "they", rule);
+            return None;
+        };
+        let mut channels = Vec::with_capacity(factors.len());
+        for (j, &factor) in factors.iter().enumerate() {
+            let factor = if factor == 0.0 { 1.0 } else { factor.abs() };
+            let ratio = f64::from(input.scale) * factor / (f64::from(output.scale) * weight as f64);
+            let (multiplier, shift) = self.ratio(j, ratio)?;
+            channels.push(Channel { bias: steps(j, weight) as i64, multiplier, shift, zero_point: output.zero_point });
+        }
+        let weights =
+            factors.iter().map(|&factor| if factor == 0.0 { 0 } else { factor.signum() as i32 * weight as i32 });
+        let (window, groups) = (Window::POINT, factors.len());
+        let operation = Operation::Convolution { window, groups, weights: weights.collect() };
         let pad = input.zero_point as i32;
         Some(Layer { pad, ..self.golden(operation, vec![channels], output) })
     }

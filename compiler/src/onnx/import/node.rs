@@ -116,9 +116,13 @@ impl<'a> Op<'a> {
     pub fn check(&self) -> Result<(), OnnxError> {
         let (domain, operator) = self.kind();
         let Some((.., known)) = OPERATORS.iter().find(|(d, o, _)| (*d, *o) == (domain, operator)) else {
-            // As the last node it only names what the network has computed.
-            let reason = (operator == "ArgMax").then(|| "cut it off: make its operand the graph's output".to_owned());
-            return Err(unsupported_node(self.refusal(reason)));
+            let reason = match operator {
+                // As the last node it only names what the network has computed.
+                "ArgMax" => Some("cut it off: make its operand the graph's output"),
+                "DynamicQuantizeLinear" => Some("scales chosen at run time: quantize the model statically"),
+                _ => None,
+            };
+            return Err(unsupported_node(self.refusal(reason.map(str::to_owned))));
         };
         match self.node.attribute.iter().find(|attribute| !known.contains(&attribute.name.as_str())) {
             None => Ok(()),

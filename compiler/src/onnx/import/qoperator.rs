@@ -1,7 +1,7 @@
 //! Operators of integers, as the same operators of real numbers between DequantizeLinear and QuantizeLinear.
 
 use super::constant::{self, Affine, Constant, Values};
-use super::elementwise::alike;
+use super::elementwise::{self, alike};
 use super::linear::{Convolution, Dense};
 use super::lowering::Lowering;
 use super::node::Op;
@@ -39,6 +39,9 @@ pub fn node<'a>(lowering: &mut Lowering<'a>, op: Op<'a>) -> Result<(), OnnxError
         "MatMulInteger" | "ConvInteger" => integer(lowering, op, x),
         "QLinearAdd" => {
             let other = op.required(3, "second operand")?;
+            if lowering.graph.is_constant(other) {
+                return add_constant(lowering, op, x);
+            }
             let a = activations(lowering, op, x, [1, 2])?;
             let b = activations(lowering, op, other, [4, 5])?;
             let to = activations(lowering, op, x, [6, 7])?;
@@ -76,6 +79,18 @@ pub fn node<'a>(lowering: &mut Lowering<'a>, op: Op<'a>) -> Result<(), OnnxError
             finish(lowering, op, Value { tensor, ..value }, to)
         }
     }
+}
+
+/// QLinearAdd of activations and a constant a channel.
+fn add_constant<'a>(lowering: &mut Lowering<'a>, op: Op<'a>, x: &str) -> Result<(), OnnxError> {
+    let (from, to) = (activations(lowering, op, x, [1, 2])?, activations(lowering, op, x, [6, 7])?);
+    let constant = weights(lowering, op, [3, 4, 5], 0)?;
+    let bias = elementwise::per_channel(lowering, op, x, &constant)?;
+    let value = lowering.value(op, x)?;
+    let real = dequantized(lowering, op, value.tensor, from);
+    let factors = vec![1.0; bias.real.len()];
+    let tensor = lowering.push(op, vec![real], Operation::Affine { factors, bias });
+    finish(lowering, op, Value { tensor, ..value }, to)
 }
 
 /// Scale and zero point of activations, operands `at`. Without a zero point the format is that of `like`.

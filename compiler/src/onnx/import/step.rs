@@ -172,8 +172,7 @@ pub fn live(steps: Vec<Step>, output: usize) -> Vec<Step> {
     kept
 }
 
-/// Folds factors and biases into the linear step before them, if nothing else reads it; others become 1 x 1 convolutions of one channel
-/// each.
+/// Folds factors and biases into the step before them if it is linear, too, and nothing else reads it.
 pub fn fold_affine(steps: Vec<Step>) -> Vec<Step> {
     let readers = readers(&steps);
     let mut moved = vec![0];
@@ -181,20 +180,26 @@ pub fn fold_affine(steps: Vec<Step>) -> Vec<Step> {
     for mut step in steps {
         let (old, new) = (step.inputs[0], moved[step.inputs[0]]);
         step.inputs.iter_mut().for_each(|tensor| *tensor = moved[*tensor]);
-        if let Operation::Affine { factors, bias } = step.operation {
-            let before = new.checked_sub(1).map(|at| &mut out[at].operation);
-            if let (Some(Operation::Linear(linear)), 1) = (before, readers[old]) {
-                let linear_before = std::mem::replace(linear, Linear::empty());
-                *linear = linear_before.then(&factors, bias);
+        let before = new.checked_sub(1).map(|at| &mut out[at].operation);
+        match (step.operation, before) {
+            (Operation::Affine { factors, bias }, Some(Operation::Linear(linear))) if readers[old] == 1 => {
+                let before = std::mem::replace(linear, Linear::empty());
+                *linear = before.then(&factors, bias);
                 moved.push(new);
-                continue;
             }
-            let weights = Weights::Float(factors.iter().map(|&factor| factor as f32).collect());
-            let linear = Linear { window: Window::POINT, groups: factors.len(), weights, bias };
-            step.operation = Operation::Linear(linear);
+            (Operation::Affine { factors, bias }, Some(Operation::Affine { factors: first, bias: first_bias }))
+                if readers[old] == 1 =>
+            {
+                let before = std::mem::replace(first_bias, Bias::zero(0));
+                *first_bias = before.scaled(&factors).plus(bias);
+                first.iter_mut().zip(factors).for_each(|(first, factor)| *first *= factor);
+                moved.push(new);
+            }
+            (operation, _) => {
+                out.push(Step { operation, ..step });
+                moved.push(out.len());
+            }
         }
-        out.push(step);
-        moved.push(out.len());
     }
     out
 }
