@@ -234,7 +234,10 @@ fn what_is_not_quantized_is_named() {
     );
     let mut dynamic = quantized(&[], &WEIGHTS);
     dynamic.node[0] = node("q", "DynamicQuantizeLinear", &["x"], "xq");
-    assert_eq!(refused(dynamic), "unsupported nodes: q (DynamicQuantizeLinear)");
+    assert_eq!(
+        refused(dynamic),
+        "unsupported nodes: q (DynamicQuantizeLinear): scales chosen at run time: quantize the model statically"
+    );
     let mut per_channel = quantized(&[], &WEIGHTS);
     per_channel.initializer[0] = floats("s", &[2], &[0.5, 0.25]);
     assert_eq!(
