@@ -107,6 +107,10 @@ fn malformed_models_are_refused_in_words() {
             "input x: dimension x:3 has no size: bind it, for example x:3=16",
         ),
         (
+            edited(conv(), |g| g.input[0] = value("x", FLOAT, &[1 << 20, 1 << 20, 1 << 40])),
+            "input x has [1048576, 1048576, 1099511627776] elements after the batch: they must be at most 67108864",
+        ),
+        (
             edited(conv(), |g| g.input[0] = value("x", 11, &[2, 4, 4])),
             "input x has ONNX data type 11: it must be float32 or an integer of at most 16 bits",
         ),

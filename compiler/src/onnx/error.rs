@@ -82,6 +82,8 @@ pub enum OnnxError {
     Unbound { input: String, dimension: String },
     #[error("dimension {dimension} is bound to {size}: it must be {rule}")]
     Binding { dimension: String, size: usize, rule: String },
+    #[error("input {input} has {dims:?} elements after the batch: they must be at most {most}")]
+    Elements { input: String, dims: Vec<usize>, most: usize },
     #[error("input {input} has ONNX data type {given}: it must be float32 or an integer of at most 16 bits")]
     InputType { input: String, given: i32 },
     #[error("node {node} ({operator}): attribute {given} must be {rule}")]

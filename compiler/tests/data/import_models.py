@@ -23,12 +23,18 @@ class Graph:
         self.shape, self.opset, self.last = shape, opset, "x"
         self.input = helper.make_tensor_value_info("x", kind, dims)
         self.nodes, self.constants = [], []
+        # Whether tensors of 4 bits are stored as bytes, or in the words of a field.
+        self.raw = False
 
     def constant(self, value, kind=None):
         name = f"c{len(self.constants)}"
         if kind is not None and kind in (TensorProto.INT4, TensorProto.UINT4):
             value = np.asarray(value)
             tensor = helper.make_tensor(name, kind, value.shape, value.flatten().tolist())
+            if self.raw:
+                codes = np.append(value.flatten(), np.zeros(value.size % 2, value.dtype)).astype(np.int64) & 15
+                packed = (codes[::2] | codes[1::2] << 4).astype(np.uint8)
+                tensor = helper.make_tensor(name, kind, value.shape, packed.tobytes(), raw=True)
         else:
             tensor = numpy_helper.from_array(np.asarray(value), name)
         self.constants.append(tensor)
@@ -185,6 +191,7 @@ def quantized_cases():
         yield f"conv clip {tag}", conv(start(), 4, 3, 3).node("Clip", [np.float32(-1), np.float32(6)]).qdq(s(-4), 5), exact
         yield f"conv int16 {tag}", conv(start("int16", 40), 2, 3, 3).qdq(s(-6), -3, "int16"), exact
         g = start("uint8", 128, 8)
+        g.raw = exact
         int4 = g.weights(spread(8, 5, low=-8, high=7, kind=np.int8), [s(-3)] * 5, np.zeros(5, np.int8), 1, TensorProto.INT4)
         yield f"matmul int4 {tag}", g.node("MatMul", [int4]).node("Add", [real(5)]).qdq(s(-3), 100, "uint8"), exact
         g = start("uint8", 128, 8)
@@ -274,13 +281,13 @@ def qonnx_cases():
 
     for mode in ["ROUND", "CEIL", "FLOOR", "HALF_UP"]:
         g = quant(Graph(3, 6, 5, opset=16), 0.125, 5)
-        g.node("Conv", [weights(g, real(4, 3, 3, 3), 2**-4, 4, narrow=1, rounding_mode=mode), real(4)], pads=[1, 1, 1, 1])
+        g.node("Conv", [weights(g, real(4, 3, 3, 3), 2**-3, 4, narrow=1, rounding_mode=mode), real(4)], pads=[1, 1, 1, 1])
         yield f"quant {mode}", quant(g.node("Relu"), 0.25, 4, signed=0), True
     g = quant(Graph(3, 6, 5, opset=16), 0.125, 6, signed=0, zero=8.0)
     scales = np.array([0.25, 0.125, 0.0625, 0.5], np.float32).reshape(4, 1, 1, 1)
     g.node("Conv", [weights(g, real(4, 3, 3, 3), scales, 3)])
     g.node("BatchNormalization", [np.array([1, -0.5, 0.25, 2], np.float32), real(4).round(), real(4).round(), np.full(4, 1, np.float32)], epsilon=0.0)
-    yield "quant norm", quant(g.node("Relu"), 0.25, 8, signed=0), True
+    yield "quant norm", quant(g, 0.25, 8), True
     g = quant(Graph(8, opset=16), 0.125, 4)
     kept = g.last
     g.node("BipolarQuant", [np.float32(0.5)], first=g.constant(real(8, 5)), domain="qonnx.custom_op.general")

@@ -242,9 +242,9 @@ fn input_of<'a>(input: &'a ValueInfo, options: &ImportOptions) -> Result<Input<'
             return Err(OnnxError::Binding { dimension: key.clone(), size: *size, rule });
         }
     }
-    // Products of sizes are computed all over.
-    if sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size)).is_none_or(|n| n > MOST_ELEMENTS) {
-        return Err(refused());
+    let elements = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+    if elements.is_none_or(|elements| elements > MOST_ELEMENTS) {
+        return Err(OnnxError::Elements { input: input.name.clone(), dims: sizes, most: MOST_ELEMENTS });
     }
     let data_type = tensor_type.map_or(proto::FLOAT, |t| t.elem_type);
     if data_type != proto::FLOAT && constant::format_of(data_type).is_none_or(|format| format.bits() > 16) {
@@ -254,8 +254,8 @@ fn input_of<'a>(input: &'a ValueInfo, options: &ImportOptions) -> Result<Input<'
     Ok(Input { name: &input.name, batch, dims: sizes, data_type })
 }
 
-/// Elements of one image.
-pub const MOST_ELEMENTS: usize = 1 << 32;
+/// The most elements of one image.
+const MOST_ELEMENTS: usize = 1 << 26;
 
 fn dimension_name(input: &ValueInfo, axis: usize, dim: &Dimension) -> String {
     match &dim.dim_param {
