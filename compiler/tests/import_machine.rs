@@ -1,5 +1,6 @@
 //! Quantized models on a machine: where values, zero points, biases and bounds go.
 
+#[allow(dead_code)] // the parts that other tests use
 mod onnx_parts;
 
 use compiler::onnx::proto::{Graph, Tensor, INT32, UINT8};
