@@ -78,6 +78,9 @@ pub struct QuantizeArgs {
     /// A TOML file with [weights], [activations], [gradients] and [layers."NAME"]; options override all but the last.
     #[arg(long, value_name = "FILE.toml")]
     pub recipe: Option<PathBuf>,
+    /// The size of a dimension of the model's input that has a name instead of a size; may be repeated.
+    #[arg(long = "dimension", value_name = "NAME=SIZE", value_parser = parse_dimension)]
+    pub dimensions: Vec<(String, usize)>,
     /// Bits of weights.
     #[arg(long, value_name = "BITS")]
     pub weights: Option<u32>,
@@ -132,7 +135,7 @@ pub struct SimulateArgs {
     /// A SCALE-Sim topology file (convolutions or matrix products), each layer on its own with seeded uniform data.
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["rtl", "trace"])]
     pub topology: Option<PathBuf>,
-    /// A float network in ONNX, or a model that `systole quantize` wrote; needs --data.
+    /// A network in ONNX (float, QDQ, integer operators, QONNX), or a model that `systole quantize` wrote; needs --data.
     #[arg(long, value_name = "FILE|FOLDER", requires = "data")]
     pub model: Option<PathBuf>,
     /// Arrays `calibration`, `test` and, if there are labels, `labels`.
@@ -141,6 +144,12 @@ pub struct SimulateArgs {
     /// Also run the first N rows of the test data (or the whole product) in the verilated RTL, and compare.
     #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub rtl: Option<usize>,
+    /// The size of a dimension of the model's input that has a name instead of a size; may be repeated.
+    #[arg(long = "dimension", value_name = "NAME=SIZE", requires = "model", value_parser = parse_dimension)]
+    pub dimensions: Vec<(String, usize)>,
+    /// How a float network is quantized: a TOML file with [weights], [activations] and [layers."NAME"].
+    #[arg(long, value_name = "FILE.toml", requires = "model", conflicts_with = "per_tensor")]
+    pub recipe: Option<PathBuf>,
     /// One weight scale per tensor instead of one per output channel.
     #[arg(long, requires = "model")]
     pub per_tensor: bool,
@@ -258,6 +267,12 @@ pub struct VerifyArgs {
     /// The array `test`.
     #[arg(long, value_name = "FILE.npz", requires = "model")]
     pub data: Option<PathBuf>,
+    /// The size of a dimension of the model's input that has a name instead of a size; may be repeated.
+    #[arg(long = "dimension", value_name = "NAME=SIZE", requires = "model", value_parser = parse_dimension)]
+    pub dimensions: Vec<(String, usize)>,
+    /// How a float network is quantized: a TOML file with [weights], [activations] and [layers."NAME"].
+    #[arg(long, value_name = "FILE.toml", requires = "model")]
+    pub recipe: Option<PathBuf>,
     /// The first rows of `test` only.
     #[arg(long, requires = "model", value_parser = parse_rows)]
     pub rows: Option<usize>,
@@ -275,6 +290,16 @@ pub struct VerifyArgs {
     /// Folder for the case files of failures.
     #[arg(long, default_value = ".", conflicts_with = "model")]
     pub save: PathBuf,
+}
+
+fn parse_dimension(text: &str) -> Result<(String, usize), String> {
+    let rule = || format!("{text:?} must be NAME=SIZE, with a positive whole number");
+    // A name may hold anything.
+    let (name, size) = text.rsplit_once('=').ok_or_else(rule)?;
+    match size.parse() {
+        Ok(size) if size > 0 && !name.is_empty() => Ok((name.to_owned(), size)),
+        _ => Err(rule()),
+    }
 }
 
 fn parse_gemm(text: &str) -> Result<GemmShape, String> {

@@ -4,11 +4,12 @@ use crate::files;
 use anyhow::{bail, ensure, Context, Result};
 use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::{Matrix, Npz};
-use compiler::onnx::read_onnx;
+use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile};
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
 use sim::Stalls;
 use spec::config::RawNumerics;
 use spec::{Config, Numerics};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use testbenches::Problem;
 
@@ -36,7 +37,9 @@ pub struct Source<'a> {
     pub model: &'a Path,
     pub data: &'a Path,
     pub config: Option<&'a str>,
-    pub recipe: fn(&Numerics) -> Recipe,
+    pub recipe: &'a dyn Fn(&Numerics) -> Result<Recipe>,
+    /// Sizes of the model's named dimensions.
+    pub dimensions: &'a [(String, usize)],
     pub rounding_seed: u64,
 }
 
@@ -68,26 +71,79 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
         (None, Some(path)) => files::config(&path.display().to_string())?,
         (None, None) => bail!("--config is needed: {} is a file without a configuration", source.model.display()),
     };
-    let bytes = read(&files.model)?;
     let at_model = || files.model.display().to_string();
     let at_data = || source.data.display().to_string();
     let mut npz = Npz::new(read(source.data)?).with_context(at_data)?;
-    if bytes.starts_with(ZIP) {
-        let quantized = QuantizedNetwork::from_npz(bytes).with_context(at_model)?;
-        same_numerics(&config, quantized.numerics()).with_context(at_model)?;
+    let of_integers = |npz: &mut Npz, config: Config, quantized: QuantizedNetwork| {
         let (inputs, classes) = (quantized.network().input.elements(), quantized.output().elements());
-        let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
-        return Ok(Loaded { config, float: None, quantized, test, labels });
+        let (test, labels) = test_data(npz, inputs, classes).with_context(at_data)?;
+        Ok(Loaded { config, float: None, quantized, test, labels })
+    };
+    if is_zip(&files.model)? {
+        let quantized = QuantizedNetwork::from_npz(read(&files.model)?).with_context(at_model)?;
+        same_numerics(&config, quantized.numerics()).with_context(at_model)?;
+        return of_integers(&mut npz, config, quantized);
     }
-    let float = read_onnx(&bytes).with_context(at_model)?;
+    let float = match onnx(&files.model, source.dimensions)? {
+        Imported::Float(float) => float,
+        Imported::Quantized(model) => {
+            let quantized = model.on(config.numerics()).with_context(|| needs(&files.model, &model))?;
+            return of_integers(&mut npz, config, quantized);
+        }
+    };
     let (inputs, classes) = sizes(&float).with_context(at_model)?;
     let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
     let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
-    let recipe = (source.recipe)(config.numerics());
+    let recipe = (source.recipe)(config.numerics())?;
     let calibration = Calibration { inputs: &calibration.values, labels: None };
     let quantized = quantize(&float, calibration, config.numerics(), &recipe, source.rounding_seed);
     let quantized = quantized.with_context(at_model)?.network;
     Ok(Loaded { config, float: Some(float), quantized, test, labels })
+}
+
+/// Whether a file begins as an archive does.
+fn is_zip(path: &Path) -> Result<bool> {
+    let at = || format!("cannot read {}", path.display());
+    let mut start = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(ZIP.len() as u64).read_to_end(&mut start)).with_context(at)?;
+    Ok(start == ZIP)
+}
+
+/// Reads an ONNX model; what is left out of it is told on standard error.
+pub fn onnx(path: &Path, dimensions: &[(String, usize)]) -> Result<Imported> {
+    let at = || path.display().to_string();
+    let model = ModelFile::read(path).with_context(at)?;
+    let options = ImportOptions { dimensions: dimensions.to_vec() };
+    let imported = import(&model, &options).with_context(at)?;
+    for note in notes(&model, &options).with_context(at)? {
+        // Nobody needs to know that a note cannot be shown.
+        let _ = writeln!(std::io::stderr(), "{}: {note}", path.display());
+    }
+    Ok(imported)
+}
+
+/// Reads a recipe.
+pub fn recipe(path: &Path) -> Result<Recipe> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Recipe::from_toml(&text).with_context(|| path.display().to_string())
+}
+
+/// Whole ranges, a scale a channel.
+pub fn per_channel(numerics: &Numerics) -> Recipe {
+    Recipe::min_max(numerics.weight().bits(), numerics.activation().bits())
+}
+
+/// What a quantized model asks of a machine.
+fn needs(path: &Path, model: &IntegerModel) -> String {
+    let needs = model.needs();
+    let sign = if needs.activation_signed { "signed or unsigned" } else { "unsigned, or signed," };
+    let table = if needs.activation_table { ", numerics.activation_table = true" } else { "" };
+    format!(
+        "{} needs {sign} activations of {} bits, signed weights of {} bits{table}",
+        path.display(),
+        needs.activation_bits,
+        needs.weight_bits
+    )
 }
 
 /// Values of a row of data and of a row of outputs.

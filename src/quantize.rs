@@ -3,10 +3,10 @@
 use crate::args::QuantizeArgs;
 use crate::files::{self, Written};
 use crate::model::{self, CONFIG, MODEL, REPORT};
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::Npz;
-use compiler::onnx::read_onnx;
+use compiler::onnx::Imported;
 use compiler::quantize::recipe::{GradientRecipe, RangeMethod, WeightMethod};
 use compiler::quantize::{
     quantize, Calibration, Component, Granularity, ModelBytes, QuantizedNetwork, Recipe, TensorReport, Wrapping,
@@ -51,7 +51,10 @@ struct Accuracy {
 pub fn run(args: &QuantizeArgs) -> Result<bool> {
     let at_model = || args.model.display().to_string();
     let at_data = || args.data.display().to_string();
-    let float = read_onnx(&model::read(&args.model)?).with_context(at_model)?;
+    let float = match model::onnx(&args.model, &args.dimensions)? {
+        Imported::Float(float) => float,
+        Imported::Quantized(_) => bail!("{} is quantized already: simulate and verify take it as it is", at_model()),
+    };
     let mut npz = Npz::new(model::read(&args.data)?).with_context(at_data)?;
     let (inputs, classes) = model::sizes(&float).with_context(at_model)?;
     let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
@@ -101,10 +104,7 @@ fn recipe(args: &QuantizeArgs, base: &Config) -> Result<Recipe> {
     let numerics = base.numerics();
     let mut recipe = match &args.recipe {
         None => Recipe::min_max(numerics.weight().bits(), numerics.activation().bits()),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Recipe::from_toml(&text).with_context(|| path.display().to_string())?
-        }
+        Some(path) => model::recipe(path)?,
     };
     if let Some(bits) = args.weights {
         recipe.weights.bits = bits;

@@ -166,14 +166,22 @@ fn gemm(args: &SimulateArgs, config: &Config, shape: GemmShape, form: Option<Tra
 }
 
 fn network(args: &SimulateArgs, model: &Path, data: &Path, form: Option<TraceForm>) -> Result<Report> {
-    let recipe = if args.per_tensor { per_tensor } else { per_channel };
-    let config = args.config.as_deref();
-    let loaded = model::load(&Source { model, data, config, recipe, rounding_seed: args.rounding_seed })?;
-    ensure!(
-        loaded.float.is_some() || !args.per_tensor,
-        "--per-tensor has no effect: {} is quantized already",
-        model.display()
-    );
+    let recipe = |numerics: &Numerics| match &args.recipe {
+        Some(path) => model::recipe(path),
+        None if args.per_tensor => Ok(per_tensor(numerics)),
+        None => Ok(model::per_channel(numerics)),
+    };
+    let loaded = model::load(&Source {
+        model,
+        data,
+        config: args.config.as_deref(),
+        recipe: &recipe,
+        dimensions: &args.dimensions,
+        rounding_seed: args.rounding_seed,
+    })?;
+    for (option, given) in [("--per-tensor", args.per_tensor), ("--recipe", args.recipe.is_some())] {
+        ensure!(loaded.float.is_some() || !given, "{option} has no effect: {} is quantized already", model.display());
+    }
     let (config, test) = (&loaded.config, &loaded.test);
     if let Some(rows) = args.rtl {
         ensure!((1..=test.rows).contains(&rows), "--rtl {rows} must be in 1..={}, the rows of test", test.rows);
@@ -226,12 +234,8 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path, form: Option<TraceFor
     Ok(report)
 }
 
-fn per_channel(numerics: &Numerics) -> Recipe {
-    Recipe::min_max(numerics.weight().bits(), numerics.activation().bits())
-}
-
 fn per_tensor(numerics: &Numerics) -> Recipe {
-    let mut recipe = per_channel(numerics);
+    let mut recipe = model::per_channel(numerics);
     recipe.weights.granularity = Granularity::PerTensor;
     recipe
 }

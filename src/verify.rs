@@ -6,7 +6,6 @@ use crate::model::{self, Source};
 use crate::report::{self, Compared};
 use crate::run::{on_rtl, simulate};
 use anyhow::{ensure, Context, Result};
-use compiler::quantize::Recipe;
 use sim::Stalls;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -57,7 +56,8 @@ fn network(args: &VerifyArgs, model: &Path, data: &Path) -> Result<bool> {
         model,
         data,
         config: args.config.as_deref(),
-        recipe: |numerics| Recipe::min_max(numerics.weight().bits(), numerics.activation().bits()),
+        recipe: &|numerics| args.recipe.as_deref().map_or_else(|| Ok(model::per_channel(numerics)), model::recipe),
+        dimensions: &args.dimensions,
         rounding_seed: args.rounding_seed,
     };
     let loaded = model::load(&source)?;

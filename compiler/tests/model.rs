@@ -3,12 +3,11 @@
 mod common;
 
 use compiler::npz::{Npz, NpzBuilder};
-use compiler::onnx::read_onnx;
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
 use spec::Config;
 
 fn digits() -> QuantizedNetwork {
-    let network = read_onnx(include_bytes!("../../examples/digits/mlp.onnx")).expect("shipped");
+    let network = common::read_onnx(include_bytes!("../../examples/digits/mlp.onnx")).expect("shipped");
     let mut npz = Npz::new(include_bytes!("../../examples/digits/digits.npz").to_vec()).expect("shipped");
     let inputs = npz.matrix("calibration", 64).expect("shipped").values;
     let config = Config::named("default").expect("it ships");

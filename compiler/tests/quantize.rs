@@ -1,8 +1,9 @@
 //! Quantization: a layer by hand, formulas against onnxruntime and rational numbers, refusals, and the digits network.
 
+mod common;
+
 use compiler::float::{count_correct, DataLayout, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
-use compiler::onnx::read_onnx;
 use compiler::quantize::{
     fixed_point, quantize, ActivationQuantization, Calibration, FixedPointError, Granularity, QuantizeError,
     QuantizedNetwork, Recipe,
@@ -227,7 +228,7 @@ fn refusals_name_the_property_and_the_limit() {
 
 #[test]
 fn int8_digits_are_as_good_as_float_digits() {
-    let network = read_onnx(MLP).expect("shipped");
+    let network = common::read_onnx(MLP).expect("shipped");
     let mut npz = Npz::new(DIGITS.to_vec()).expect("shipped");
     let test = npz.matrix("test", 64).expect("shipped");
     let calibration = npz.matrix("calibration", 64).expect("shipped");

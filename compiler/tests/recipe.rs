@@ -4,7 +4,6 @@ mod common;
 
 use compiler::float::{count_correct, DataLayout, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
-use compiler::onnx::read_onnx;
 use compiler::quantize::recipe::{ElementRounding, GradientRecipe, RangeMethod, WeightMethod, WeightRounding};
 use compiler::quantize::{quantize, Calibration, Component, QuantizeError, Quantized, Recipe, TensorReport};
 use golden::{Extent, Operation, Window};
@@ -26,7 +25,7 @@ impl Digits {
     fn new() -> Self {
         let mut npz = Npz::new(DIGITS.to_vec()).expect("shipped");
         Self {
-            network: read_onnx(MLP).expect("shipped"),
+            network: common::read_onnx(MLP).expect("shipped"),
             calibration: npz.matrix("calibration", 64).expect("shipped").values,
             calibration_labels: npz.labels("calibration_labels", 256).expect("shipped"),
             test: npz.matrix("test", 64).expect("shipped").values,

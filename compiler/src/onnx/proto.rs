@@ -1,6 +1,7 @@
-//! The part of ONNX's protocol buffers that float networks need. Field numbers: `onnx.proto` of ONNX 1.x; unknown fields
+//! The part of ONNX's protocol buffers that networks need. Field numbers: `onnx.proto` of ONNX 1.x; unknown fields
 //! are skipped.
 
+use prost::bytes::Bytes;
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -57,8 +58,14 @@ pub struct Attribute {
     pub f: f32,
     #[prost(int64, tag = "3")]
     pub i: i64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub s: Bytes,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -69,12 +76,15 @@ pub struct Tensor {
     pub data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
     #[prost(int64, repeated, tag = "7")]
     pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub raw_data: Vec<u8>,
+    /// Shares the memory of the file that it was decoded from.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringEntry>,
     #[prost(int32, tag = "14")]
@@ -83,8 +93,15 @@ pub struct Tensor {
 
 /// `Tensor::data_type` of 32-bit floats.
 pub const FLOAT: i32 = 1;
-/// `Tensor::data_type` of 64-bit integers.
+/// `Tensor::data_type` of integers.
+pub const UINT8: i32 = 2;
+pub const INT8: i32 = 3;
+pub const UINT16: i32 = 4;
+pub const INT16: i32 = 5;
+pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
+pub const UINT4: i32 = 21;
+pub const INT4: i32 = 22;
 /// `Tensor::data_location` of data in another file.
 pub const EXTERNAL: i32 = 1;
 

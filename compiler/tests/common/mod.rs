@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 use compiler::float::{DataLayout, FloatLayer, FloatNetwork, FloatOperation, Function};
+use compiler::onnx::{import, ImportOptions, Imported, ModelFile, OnnxError};
 use golden::{Extent, Window};
 use spec::config::{AccumulatorBits, Auto, RawConfig, RawNumerics};
 use spec::{Config, Numerics};
@@ -58,4 +59,12 @@ pub fn of_all_kinds() -> FloatNetwork {
             layer("classes", &[6], convolution(Window::of([3, 2]), 1, [24, 5], 3), OPEN),
         ],
     )
+}
+
+/// The float network of a model's bytes.
+pub fn read_onnx(bytes: &[u8]) -> Result<FloatNetwork, OnnxError> {
+    match import(&ModelFile::decode(bytes.to_vec())?, &ImportOptions::default())? {
+        Imported::Float(network) => Ok(network),
+        Imported::Quantized(_) => panic!("the network has no integers"),
+    }
 }
