@@ -362,12 +362,13 @@ fn mxint8_weights_run_as_shifted_integers() {
         for (index, float) in digits.network.layers.iter().enumerate() {
             let (floats, n) = float_weights(float);
             let scales = &quantized.network.parts().weight_scales[index];
-            for j in 0..n {
+            assert_eq!(scales.len(), n);
+            for (j, &scale) in scales.iter().enumerate() {
                 let column: Vec<f32> = floats.iter().skip(j).step_by(n).copied().collect();
                 let blocks = column.chunks(32).map(|block| encode(block, rule, Round::HalfToEven).expect("finite"));
                 let expected: Vec<f64> = blocks.flat_map(|block| decode(&block)).collect();
                 let column = weights(&quantized, index).iter().skip(j).step_by(n);
-                let actual: Vec<f64> = column.map(|&q| f64::from(q) * f64::from(scales[j])).collect();
+                let actual: Vec<f64> = column.map(|&q| f64::from(q) * f64::from(scale)).collect();
                 assert_eq!(actual, expected, "{}, channel {j}", rule.name());
             }
         }

@@ -138,16 +138,18 @@ fn add(random: &mut Random, data: Data, numerics: &Numerics, extents: &[Extent],
 
 /// Plain, grouped, depthwise, or dense over the whole image.
 fn convolution(random: &mut Random, data: Data, numerics: &Numerics, tensor: usize, input: Extent) -> Drawn {
-    let divisors: Vec<usize> = (1..=input.channels).filter(|groups| input.channels.is_multiple_of(*groups)).collect();
+    let channels = input.channels;
+    // Neither plain nor depthwise, if there is such a number.
+    let groups: Vec<usize> = (2..channels).filter(|groups| channels.is_multiple_of(*groups)).collect();
     let (window, groups) = match random.below(6) {
         0 => (Window::of(input.size()), 1),
         1 => (Window::POINT, 1),
-        2 => (window(random, input), input.channels),
-        3 => (window(random, input), random.pick(&divisors)),
+        2 => (window(random, input), channels),
+        3 if !groups.is_empty() => (window(random, input), random.pick(&groups)),
         _ => (window(random, input), 1),
     };
     let group_n = (random.between(1, MOST_CHANNELS) as usize).div_ceil(groups);
-    let (k, n) = (window.positions() * (input.channels / groups), groups * group_n);
+    let (k, n) = (window.positions() * (channels / groups), groups * group_n);
     let weights = (0..k * n).map(|_| data.element(random, numerics.weight())).collect();
     Drawn { inputs: vec![tensor], operation: Operation::Convolution { window, groups, weights }, n }
 }

@@ -3,7 +3,6 @@
 mod common;
 
 use golden::{Extent, Form, Operation, Window};
-use spec::config::RawConfig;
 use spec::Config;
 use std::collections::BTreeMap;
 use testbenches::data::Random;
@@ -121,5 +120,4 @@ fn cases_with_a_network_are_files_and_refused_with_the_limit() {
     let both = refused(Case { widths: vec![2, 3], ..case.clone() });
     assert_eq!(both, "widths = [2, 3] and [network]: a case has one of them");
     assert!(Case::from_toml(&text.replace("[network]", "[net]")).is_err());
-    assert_eq!(RawConfig::from(&config), case.config);
 }
