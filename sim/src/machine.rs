@@ -153,7 +153,7 @@ impl<T: Psum> MachineOf<T> {
             read_request: self.load.read_request(),
             read_data_ready: self.load.read_data_ready(),
             write_request: self.store.write_request(),
-            write_data: self.store.write_data(),
+            write_data: self.store.packer.write_data(),
             done_valid: self.finish_held() && self.all_idle(),
         }
     }
@@ -175,7 +175,7 @@ impl<T: Psum> MachineOf<T> {
         let store_code = self.store_code(issues.store);
         let in_span = self.execute.in_span();
         // After `done` the counters stand still until the next command.
-        let frozen = self.finished.then(|| self.counters);
+        let frozen = self.finished.then_some(self.counters);
 
         self.step_fetch(inputs, outputs);
 
@@ -238,7 +238,7 @@ impl<T: Psum> MachineOf<T> {
     #[inline]
     fn issues(&self) -> Issues {
         let (load, execute, store) = (self.load_queue.front(), self.execute_queue.front(), self.store_queue.front());
-        let store_room = self.store.jobs.write_ready() || store.is_some_and(|c| !c.is_job());
+        let store_room = self.store.packer.jobs.write_ready() || store.is_some_and(|c| !c.is_job());
         Issues {
             load: Issue::of(load.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready()),
             execute: Issue::of(execute.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true),

@@ -162,7 +162,7 @@ impl<T: Psum> MachineOf<T> {
         for cycle in from..from + cycles {
             let store_code = self.store.occupation().unwrap_or(free_code);
             let (request, data_ready) = (self.store.write_request(), environment.write_data_ready());
-            let beat = if data_ready { self.store.write_data() } else { None };
+            let beat = if data_ready { self.store.packer.write_data() } else { None };
             let response = environment.has_response(cycle);
             let pins = StorePins { request_taken: request.is_some(), data_ready, response };
             let (pack_code, _) = self.store.step(pins, &self.array, &self.buffers, &mut self.counters);
