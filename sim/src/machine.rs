@@ -70,9 +70,9 @@ impl Machine {
         both!(self, machine => machine.step(inputs, outputs))
     }
 
-    /// Runs the next cycles in which no command moves and no token is pushed, `most` of them at most, engine after engine instead
-    /// of cycle after cycle. Machine and environment end as after as many steps. Only without stalls; the first cycle after a
-    /// skip is to be stepped.
+    /// Runs the next cycles in which no command moves and no token is pushed, `most` of them at most, engine after
+    /// engine instead of cycle after cycle. Machine and environment end as after as many steps. Only without stalls;
+    /// the first cycle after a skip is to be stepped.
     pub fn skip(&mut self, environment: &mut Environment, most: u64) -> Skipped {
         both!(self, machine => machine.skip(environment, most))
     }

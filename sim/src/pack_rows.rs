@@ -61,7 +61,8 @@ impl Packer {
         self.jobs.is_empty() && self.job.is_none() && self.fifo == 0
     }
 
-    /// Cycles that are sure to pass before a command's last group is packed or the next one is taken from the job queue.
+    /// Cycles that are sure to pass before a command's last group is packed or the next one is taken from the job
+    /// queue.
     #[inline]
     pub fn steady_cycles(&self) -> u64 {
         match self.job {

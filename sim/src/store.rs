@@ -224,8 +224,8 @@ impl StoreEngine {
         (rows_left * u64::from(row_groups) - u64::from(done)) * u64::from(store.terms) - u64::from(self.reader.term)
     }
 
-    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the job queue,
-    /// or the push to load comes.
+    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the
+    /// job queue, or the push to load comes.
     #[inline]
     pub fn steady_cycles(&self) -> u64 {
         let read = if self.reader.command.is_some() { self.reads_left() - 1 } else { u64::MAX };

@@ -30,8 +30,8 @@ struct Ran {
 impl<T: Psum> MachineOf<T> {
     /// See [`super::Machine::skip`].
     ///
-    /// Engines affect each other by tokens, and by commands that move on: out of the command source, into a queue, out of it. Until the
-    /// first of these each engine and its channels run on their own, by the same steps.
+    /// Engines affect each other by tokens, and by commands that move on: out of the command source, into a queue,
+    /// out of it. Until the first of these each engine and its channels run on their own, by the same steps.
     pub fn skip(&mut self, environment: &mut Environment, most: u64) -> Skipped {
         let Some(cycles) = self.steady_cycles(environment).filter(|_| environment.is_ideal()) else {
             return Skipped::NONE;

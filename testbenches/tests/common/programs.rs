@@ -15,8 +15,8 @@ pub struct RandomProgram {
     pub memory: Vec<u8>,
 }
 
-/// A configuration with an activation table in half of the cases in which it may have one, and in a quarter of the cases with rows
-/// that are whole beats.
+/// A configuration with an activation table in half of the cases in which it may have one, and in a quarter of the
+/// cases with rows that are whole beats.
 pub fn config(random: &mut Random) -> Config {
     let mut raw = random::config(random);
     if random.below(4) == 0 {
@@ -30,8 +30,8 @@ pub fn config(random: &mut Random) -> Config {
     Config::try_from(RawConfig { numerics, ..raw }).expect("a random configuration is legal")
 }
 
-/// Rounds of loads, folds and stores for a configuration. Round g waits for round g - `lag` where it reuses what that used: with a
-/// lag of 2 each round has a half of every buffer, and two rounds overlap.
+/// Rounds of loads, folds and stores for a configuration. Round g waits for round g - `lag` where it reuses what that
+/// used: with a lag of 2 each round has a half of every buffer, and two rounds overlap.
 pub fn program(config: Config, random: &mut Random) -> RandomProgram {
     let data: Vec<u8> = (0..2000).map(|_| random.word() as u8).collect();
     let lag = random.between(1, 2) as usize;
