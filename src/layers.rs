@@ -68,6 +68,7 @@ pub struct LayerReport {
     pub macs: u64,
     /// Output rows and columns of a chunk, column tiles of a group.
     pub chunk: [usize; 2],
+    pub chunk_images: usize,
     pub group_tiles: usize,
     /// From its first fold to the next layer's, or to the end.
     pub cycles: u64,
@@ -149,6 +150,7 @@ fn report(
         n: plan.shape.n,
         macs: plan.macs,
         chunk: plan.tiling.chunk,
+        chunk_images: plan.tiling.images,
         group_tiles: plan.tiling.group_tiles,
         cycles: total,
         predicted_cycles: plan.predicted_cycles,

@@ -10,8 +10,8 @@ use spec::{Config, Load, LoadTarget, Tokens, Walk};
 pub(crate) enum Chunk {
     /// Pixels of all images (form `Rows`) or images (forms `Flat` and `Whole`).
     Range { from: usize, len: usize },
-    /// Output rows and columns of one image.
-    Rectangle { image: usize, rows: [usize; 2], cols: [usize; 2] },
+    /// Output rows and columns, the same of each of some images.
+    Rectangle { images: [usize; 2], rows: [usize; 2], cols: [usize; 2] },
 }
 
 /// Activation rows of a slice in the buffer.
@@ -53,34 +53,47 @@ impl Chunk {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Range { len, .. } => *len,
-            Self::Rectangle { rows, cols, .. } => (rows[1] - rows[0]) * (cols[1] - cols[0]),
+            Self::Rectangle { images, rows, cols } => (images[1] - images[0]) * area(*rows, *cols),
         }
     }
 
-    /// How many times a slice is resident: once, or once an image (form `Whole`).
+    /// How many times a slice is resident: once, or once an image (forms `Whole` and `Sliding`).
     pub fn images(&self, plan: &Plan) -> usize {
         match (plan.form, self) {
             (Form::Whole, Self::Range { len, .. }) => *len,
-            _ => 1,
+            (_, Self::Range { .. }) => 1,
+            (_, Self::Rectangle { images, .. }) => images[1] - images[0],
         }
     }
 
     pub fn stores(&self, plan: &Plan) -> Vec<StorePart> {
         match *self {
             Self::Range { from, len } => vec![StorePart { first: from, rows: len, output: 0 }],
-            Self::Rectangle { image, rows, cols } => {
-                let width = plan.output.width;
-                let first = |row: usize| (image * plan.output.height + row) * width + cols[0];
-                let len = cols[1] - cols[0];
-                if len == width {
-                    return vec![StorePart { first: first(rows[0]), rows: self.outputs(), output: 0 }];
+            Self::Rectangle { images, rows, cols } => {
+                let [height, width] = plan.output.size();
+                let first = |image: usize, row: usize| (image * height + row) * width + cols[0];
+                let (len, area) = (cols[1] - cols[0], area(rows, cols));
+                if area == height * width {
+                    let rows = self.outputs();
+                    return vec![StorePart { first: first(images[0], 0), rows, output: 0 }];
                 }
-                (rows[0]..rows[1])
-                    .map(|row| StorePart { first: first(row), rows: len, output: (row - rows[0]) * len })
-                    .collect()
+                // Whole rows of an image lie one after another.
+                let (step, rows_of) = if len == width { (rows[1] - rows[0], area) } else { (1, len) };
+                let of_image = |image: usize| {
+                    (rows[0]..rows[1]).step_by(step).map(move |row| StorePart {
+                        first: first(image, row),
+                        rows: rows_of,
+                        output: (image - images[0]) * area + (row - rows[0]) * len,
+                    })
+                };
+                (images[0]..images[1]).flat_map(of_image).collect()
             }
         }
     }
+}
+
+fn area(rows: [usize; 2], cols: [usize; 2]) -> usize {
+    (rows[1] - rows[0]) * (cols[1] - cols[0])
 }
 
 /// A window's input positions along one axis for outputs `from..to`: clipped to the input of `size`, possibly empty.
@@ -197,7 +210,8 @@ pub(crate) fn resident(
                 source: [first + from, first + to],
             }
         }
-        (Chunk::Rectangle { image, rows, cols }, _) if is_sparse(plan) => {
+        (Chunk::Rectangle { images, rows, cols }, _) if is_sparse(plan) => {
+            let image = images[0] + image;
             let [stride_y, stride_x] = plan.window.stride;
             let first =
                 |row: usize| (image * plan.input.height + row * stride_y) * plan.input.width + cols[0] * stride_x;
@@ -207,9 +221,10 @@ pub(crate) fn resident(
             };
             let last = first(rows[1] - 1) + (len - 1) * stride_x + 1;
             let loads = (rows[0]..rows[1]).map(row).collect();
-            Resident { loads, rows: chunk.outputs(), source: [first(rows[0]), last] }
+            Resident { loads, rows: area(rows, cols), source: [first(rows[0]), last] }
         }
-        (Chunk::Rectangle { image, rows, cols }, _) => {
+        (Chunk::Rectangle { images, rows, cols }, _) => {
+            let image = images[0] + image;
             let patch = patch(plan, rows, cols);
             if patch.is_empty() {
                 return Resident::default();
@@ -237,9 +252,9 @@ pub(crate) fn stream(config: &Config, plan: &Plan, chunk: &Chunk, image: usize, 
             let [from, to] = plan.slices[step.slice].pixels;
             Stream { activation_row: 0, rows: (to - from) as u16, walk: linear, output: image, reduce: true }
         }
-        _ if is_sparse(plan) => {
-            let rows = chunk.outputs() as u16;
-            Stream { activation_row: 0, rows, walk: linear, output: 0, reduce: false }
+        Chunk::Rectangle { rows, cols, .. } if is_sparse(plan) => {
+            let outputs = area(rows, cols);
+            Stream { activation_row: 0, rows: outputs as u16, walk: linear, output: image * outputs, reduce: false }
         }
         Chunk::Range { len, .. } => {
             Stream { activation_row: 0, rows: len as u16, walk: linear, output: 0, reduce: false }
@@ -265,7 +280,9 @@ pub(crate) fn stream(config: &Config, plan: &Plan, chunk: &Chunk, image: usize, 
                 y_step: stride_y as u16,
                 y_limit: plan.input.height as u16,
             };
-            Stream { activation_row: row as u16, rows: chunk.outputs() as u16, walk, output: 0, reduce: false }
+            let outputs = area(rows, cols);
+            let (activation_row, output) = (row as u16, image * outputs);
+            Stream { activation_row, rows: outputs as u16, walk, output, reduce: false }
         }
     }
 }

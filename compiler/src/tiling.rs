@@ -34,8 +34,10 @@ pub enum OuterLoop {
 /// tiles of the group. Every innermost turn is one fold; a chunk and a group together fill one half of the accumulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tiling {
-    /// Rows and columns of output pixels of one image; for layers without a sliding window 1 and a number of pixels or images.
+    /// Rows and columns of output pixels of an image; for layers without a sliding window 1 and a number of pixels or images.
     pub chunk: [usize; 2],
+    /// Images of a chunk; 1 for layers without a sliding window.
+    pub images: usize,
     pub group_tiles: usize,
     pub outer: OuterLoop,
 }
@@ -46,7 +48,7 @@ const MOST_CHUNKS: usize = 12;
 impl Tiling {
     /// Outputs of a chunk.
     pub fn chunk_rows(&self) -> usize {
-        self.chunk[0] * self.chunk[1]
+        self.images * self.chunk[0] * self.chunk[1]
     }
 
     /// All tilings worth trying; empty if none fits the buffers.
@@ -57,15 +59,18 @@ impl Tiling {
         for group_tiles in group_sizes(config, n_tiles, plan.terms) {
             let most = (g.accumulator_rows() / (group_tiles * plan.terms)).min(usize::from(u16::MAX));
             for chunk in plan_chunks(plan, most, g) {
-                if needed_rows(plan, chunk) > g.activation_buffer_rows().min(usize::from(u16::MAX)) {
+                let needed = needed_rows(plan, chunk).max(1);
+                if needed > g.activation_buffer_rows().min(usize::from(u16::MAX)) {
                     continue;
                 }
-                let rows = Self { chunk, group_tiles, outer: OuterLoop::Rows };
-                let one_loop = rows.n_chunks(plan) == 1 || group_tiles >= n_tiles;
-                let both = [rows, Self { outer: OuterLoop::Cols, ..rows }];
-                for tiling in &both[..if one_loop { 1 } else { 2 }] {
-                    if !tilings.contains(tiling) {
-                        tilings.push(*tiling);
+                for images in image_counts(plan, chunk, most, g.activation_buffer_rows() / needed) {
+                    let rows = Self { chunk, images, group_tiles, outer: OuterLoop::Rows };
+                    let one_loop = rows.n_chunks(plan) == 1 || group_tiles >= n_tiles;
+                    let both = [rows, Self { outer: OuterLoop::Cols, ..rows }];
+                    for tiling in &both[..if one_loop { 1 } else { 2 }] {
+                        if !tilings.contains(tiling) {
+                            tilings.push(*tiling);
+                        }
                     }
                 }
             }
@@ -80,7 +85,7 @@ impl Tiling {
         match plan.form {
             Form::Sliding => {
                 let [height, width] = plan.output.size();
-                plan.batch * height.div_ceil(self.chunk[0]) * width.div_ceil(self.chunk[1])
+                plan.batch.div_ceil(self.images) * height.div_ceil(self.chunk[0]) * width.div_ceil(self.chunk[1])
             }
             _ => plan.m().div_ceil(self.chunk[1]),
         }
@@ -93,9 +98,9 @@ impl Tiling {
         }
         let [height, width] = plan.output.size();
         let mut chunks = Vec::new();
-        for image in 0..plan.batch {
+        for images in pieces(plan.batch, self.images) {
             for rows in pieces(height, self.chunk[0]) {
-                chunks.extend(pieces(width, self.chunk[1]).map(|cols| Chunk::Rectangle { image, rows, cols }));
+                chunks.extend(pieces(width, self.chunk[1]).map(|cols| Chunk::Rectangle { images, rows, cols }));
             }
         }
         chunks
@@ -133,6 +138,18 @@ fn group_sizes(config: &Config, n_tiles: usize, terms: usize) -> Vec<usize> {
         // All small groups, then powers of two and the greatest: the ones between differ little.
         .filter(|&tiles| tiles <= 8 || tiles == most || tiles.is_power_of_two())
         .collect()
+}
+
+/// How many images may share the weights of a chunk: powers of two, and the most. All of them are in the buffer at once, in half of
+/// its `slots` if there is more than one, so that the next ones can be loaded.
+fn image_counts(plan: &Plan, chunk: [usize; 2], most: usize, slots: usize) -> Vec<usize> {
+    if plan.form != Form::Sliding {
+        return vec![1];
+    }
+    let most = (most / (chunk[0] * chunk[1])).min(slots / 2).clamp(1, plan.batch);
+    let mut counts: Vec<usize> = (0..usize::BITS).map(|log2| 1 << log2).take_while(|&images| images < most).collect();
+    counts.push(plan.batch.div_ceil(plan.batch.div_ceil(most)));
+    counts
 }
 
 /// Chunks of at most `most` outputs.

@@ -172,7 +172,7 @@ fn bytes_moved_are_the_tensor_algebra_of_the_loops() {
             OuterLoop::Cols => groups,
         };
         // 2 slices of 16 channels, 9 positions, 3 column tiles: 54 weight tiles fit 64 slots, else every chunk reads them again.
-        let weight_passes = if weight_tiles >= 54 { 1 } else { 2 * bands.len() };
+        let weight_passes = if weight_tiles >= 54 { 1 } else { 2_usize.div_ceil(plan.tiling.images) * bands.len() };
         let parameter_passes = 1;
         let usage = Usage::of(&config, &compiled.program.commands[plan.commands.clone()]);
         let moved = usage.payload;
@@ -183,7 +183,22 @@ fn bytes_moved_are_the_tensor_algebra_of_the_loops() {
         assert_eq!(moved.output_bits, (2 * out * out * n * 8) as u64);
         assert_eq!(moved.bytes(), moved.read_bytes() + (2 * out * out * n) as f64);
         // Chunks of these rows and columns, tiles of the group side by side.
-        assert_eq!(usage.rows.accumulator, rows * cols * plan.tiling.group_tiles);
+        assert_eq!(usage.rows.accumulator, plan.tiling.images * rows * cols * plan.tiling.group_tiles);
         assert_eq!(usage.rows.weights, 16 * weight_tiles.min(54));
     }
+}
+
+#[test]
+fn small_images_share_the_weights_of_a_chunk() {
+    let config = Config::named("default").expect("it ships with Systole");
+    let input = Extent { height: 4, width: 4, channels: 16 };
+    let window = Window { pad_before: [1; 2], pad_after: [1; 2], ..Window::of([3, 3]) };
+    let batch = 64;
+    let compiled = compiled(&config, input, vec![convolution(&config, window, 1, 144, 16)], batch).expect("it fits");
+    let plan = &compiled.layers[0];
+    // 512 accumulator rows hold 32 images of 16 pixels, and the weights are read for each such chunk.
+    assert_eq!((plan.tiling.chunk, plan.tiling.images), ([4, 4], 32));
+    let payload = Usage::of(&config, &compiled.program.commands).payload;
+    assert_eq!(payload.weight_bits, 2 * 144 * 16 * 8);
+    assert_eq!(payload.activation_bits, (batch * 16 * 16 * 8) as u64);
 }

@@ -272,7 +272,8 @@ pub struct ChannelPeaks {
     /// The least and the greatest accumulator with its bias, of any term.
     pub least: i64,
     pub greatest: i64,
-    /// Outputs that saturate: rounded, before any narrower bounds, they are outside of the output format.
+    /// Outputs that saturate: rounded, they are beyond an end of the output format that is also a bound of the layer. Below the least
+    /// value they count only if the zero point is above it: else that bound is a ReLU's.
     pub saturated: u64,
 }
 
@@ -307,7 +308,10 @@ impl Layer {
                 peaks[j].greatest = peaks[j].greatest.max(sum);
             }
             let value = requantizer.requantize_terms(&of, &unbounded, 0);
-            peaks[j].saturated += u64::from(!output.contains(value));
+            let zero_point = of[0].1.zero_point;
+            let below = value < output.min() && self.bounds.low == output.min() && zero_point > output.min();
+            let above = value > output.max() && self.bounds.high == output.max();
+            peaks[j].saturated += u64::from(below || above);
         }
         Ok(peaks)
     }

@@ -126,20 +126,23 @@ impl Requantizer {
         self.requantize_terms(&[(acc, channel)], bounds, random)
     }
 
-    /// The sum of several accumulator values, each on its own scale, in the output format: a residual add is two of them.
+    /// The sum of several accumulator values, each on its own scale, in the output format: a residual add is two of
+    /// them.
     ///
     /// Meaning in reals: term t counts steps of its own s_t; the result is the nearest output step to the sum of
     /// (acc_t + bias_t) s_t / s_y, where s_t / s_y is `multiplier_t / 2^shift` with one shift for all terms.
     ///
-    /// Integer formula, with A = `accumulator_bits`, D = `multiplier_bits` and wrap_n the two's complement of the low n bits:
-    /// p = wrap_(A+D)(sum over t of wrap_A(acc_t + bias_t) multiplier_t), and then as [`Requantizer::requantize`] has it, with the shift
-    /// and the zero point of the last term. In the schemes of two roundings with shift > D, the first one is
+    /// Integer formula, with A = `accumulator_bits`, D = `multiplier_bits` and wrap_n the two's complement of the low
+    /// n bits: p = wrap_(A+D)(sum over t of wrap_A(acc_t + bias_t) multiplier_t), and then as
+    /// [`Requantizer::requantize`] has it, with the shift and the zero point of the last term. In the schemes of two
+    /// roundings with shift > D, the first one is
     /// `wrap_(A+D)(p + 2^(D-1)) >> D`: its constant is in the register that the products are added in.
     ///
-    /// Range: any number of terms but none. One term is exactly [`Requantizer::requantize`]: its product and the constant fit A + D bits.
+    /// Range: any number of terms but none. One term is exactly [`Requantizer::requantize`]: its product and the
+    /// constant fit A + D bits.
     ///
-    /// Corner case: a sum that leaves A + D bits wraps and never saturates, so the order of the terms does not matter, apart
-    /// from which is the last.
+    /// Corner case: a sum that leaves A + D bits wraps and never saturates, so the order of the terms does not
+    /// matter, apart from which is the last.
     ///
     /// ```
     /// use golden::{Bounds, Channel, Requantizer};
@@ -196,8 +199,9 @@ impl Requantizer {
         }
     }
 
-    /// [`Requantizer::requantize_terms`] of each element of `out`: element l has the terms l, l + `stride`, l + 2 `stride` .. of `acc`, as
-    /// many as there are rows of `out.len()` elements in `channels`. Without a stream, random bits are 0.
+    /// [`Requantizer::requantize_terms`] of each element of `out`: element l has the terms l, l + `stride`, l + 2
+    /// `stride` .. of `acc`, as many as there are rows of `out.len()` elements in `channels`. Without a stream,
+    /// random bits are 0.
     ///
     /// # Panics
     /// If `channels` is not one row or more, or `acc` does not reach to the last term.

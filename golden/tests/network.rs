@@ -164,6 +164,13 @@ fn peaks_are_those_of_the_sums() {
     let shown: Vec<(i64, i64, u64)> = peaks.iter().map(|p| (p.least, p.greatest, p.saturated)).collect();
     // 127 and 129, of which one is above 127; 0 and -100.
     assert_eq!(shown, [(127, 129, 1), (-100, 0, 0)]);
+    // Below the least value of -128 an output saturates, unless zero is that value, or the bound is another.
+    let low = |zero_point, low| {
+        let channels = vec![vec![Channel { bias: -100, zero_point, ..channel }; 2]];
+        let layer = Layer { channels, bounds: Bounds { low, high: 127 }, ..layer.clone() };
+        layer.peaks(&numerics, 1, extent, &[&[0, -90, 0, 0, 0, 0]]).expect("it fits")[1].saturated
+    };
+    assert_eq!((low(0, -128), low(-128, -128), low(0, -127)), (1, 0, 0));
 }
 
 fn window() -> impl Strategy<Value = Window> {

@@ -109,13 +109,15 @@ fn products_of_terms_are_added_before_one_rounding_by_hand() {
     assert_eq!(of(&scheme(MachineScheme::FixedSingle, away, 4), [2, -5], [3, 1], 1), 3 + 3);
     // (2 + 1) * 3 + (14 + 1) * 1 = 24. Two roundings: 24 / 16 = 1.5 goes to 2, and 2 / 4 = 0.5 to 1.
     assert_eq!(of(&scheme(MachineScheme::FixedDouble, away, 4), [2, 14], [3, 1], 6), 1 + 3);
-    // Eight bits of accumulator and four of multiplier make twelve: 127 * 15 + 127 * 15 - 4096 = -286, and -286 / 2^4 = -17.875.
+    // Eight bits of accumulator and four of multiplier make twelve: 127 * 15 + 127 * 15 - 4096 = -286, and -286 / 2^4
+    // = -17.875.
     let int8 = Format::new(8, true);
     let mut raw = raw(int8, int8, int8);
     (raw.accumulator_bits, raw.multiplier_bits) = (AccumulatorBits::Wrapping { wrapping: 8 }, 4);
     let narrow = Requantizer::new(&Numerics::try_from(raw.clone()).expect("legal"));
     assert_eq!(of(&narrow, [126, 126], [15, 15], 4), -18 + 3);
-    // 127 * 15 + 10 * 14 = 2045, and the constant takes it out of twelve bits: 2045 + 8 - 4096 = -2043, floor(-2043 / 2^4) = -128.
+    // 127 * 15 + 10 * 14 = 2045, and the constant takes it out of twelve bits: 2045 + 8 - 4096 = -2043, floor(-2043 /
+    // 2^4) = -128.
     (raw.scheme, raw.rounding) = (MachineScheme::FixedDouble, away);
     let narrow = Requantizer::new(&Numerics::try_from(raw).expect("legal"));
     assert_eq!(of(&narrow, [126, 9], [15, 14], 5), -64 + 3);

@@ -9,10 +9,10 @@ const CHUNK_ROWS: usize = 64;
 
 /// The preloaded weights and both accumulator halves, psums in words of type `T`.
 ///
-/// All rows of a fold are streamed into the accumulator when its first row is. In the hardware they follow one a cycle and arrive
-/// later and column by column, but nothing writes them before the token that follows the last of them, and nothing reads the sums
-/// before the token that follows the last column, so the values that are read are the same for every program that `spec`
-/// accepts.
+/// All rows of a fold are streamed into the accumulator when its first row is. In the hardware they follow one a
+/// cycle and arrive later and column by column, but nothing writes them before the token that follows the last of
+/// them, and nothing reads the sums before the token that follows the last column, so the values that are read are
+/// the same for every program that `spec` accepts.
 #[derive(Clone, Debug)]
 pub struct Array<T> {
     config: Config,
@@ -116,8 +116,8 @@ impl<T: Psum> Array<T> {
         }
     }
 
-    /// Requantizes `out.len()` columns from `(row, col)` on, each the sum of as many terms as there are rows of that length in
-    /// `channels`; the terms are in accumulator rows one after another.
+    /// Requantizes `out.len()` columns from `(row, col)` on, each the sum of as many terms as there are rows of that
+    /// length in `channels`; the terms are in accumulator rows one after another.
     #[inline]
     pub fn requantize(
         &self,

@@ -1,4 +1,5 @@
-//! The activation, weight and parameter buffers and the table, as decoded values. Contents are 0 before the first load.
+//! The activation, weight and parameter buffers and the table, as decoded values. Contents are 0 before the first
+//! load.
 
 use golden::Channel;
 use spec::{Config, Execute, Format, LoadTarget, Numerics, Place};
@@ -148,7 +149,8 @@ impl Buffers {
         decode_row(piece, self.numerics.activation(), &mut self.window[..lanes]);
     }
 
-    /// The values of all streamed rows, if these lie one after another within the buffer and none of their lanes is padding.
+    /// The values of all streamed rows, if these lie one after another within the buffer and none of their lanes is
+    /// padding.
     pub fn stream_linear(&self, fold: &Execute) -> Option<&[i32]> {
         let (walk, n_rows) = (fold.walk, usize::from(fold.rows));
         let first = walk.places(fold.activation_row, self.rows).next()?;
@@ -161,7 +163,8 @@ impl Buffers {
         self.activations.get(from * self.rows..(from + n_rows) * self.rows).filter(|_| from + n_rows <= 1 << 16)
     }
 
-    /// The R values of a streamed row; returns whether there are any: the row is within the buffer, or all of its lanes are `pad`.
+    /// The R values of a streamed row; returns whether there are any: the row is within the buffer, or all of its
+    /// lanes are `pad`.
     #[inline]
     pub fn stream(&self, place: Place, pad: i32, streamed: &mut [i32]) -> bool {
         let (keep_from, keep_to) = (place.keep_from, place.keep_to);

@@ -7,6 +7,7 @@ mod execute;
 mod load;
 mod machine;
 pub mod memory;
+mod pack_rows;
 pub mod pins;
 mod predict;
 mod queue;

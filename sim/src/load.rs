@@ -175,7 +175,8 @@ impl LoadEngine {
         self.active
     }
 
-    /// Cycles that are sure to pass before a command's last row is complete or the next command is taken from the job queue.
+    /// Cycles that are sure to pass before a command's last row is complete or the next command is taken from the job
+    /// queue.
     #[inline]
     pub fn steady_cycles(&self) -> u64 {
         match self.job {
@@ -234,8 +235,8 @@ impl LoadEngine {
         is_whole.then_some(row_bits / self.bus)
     }
 
-    /// As many cycles as the row has beats, all of which are there: what [`LoadEngine::step`] does with them one by one. The row is
-    /// not the last of its command.
+    /// As many cycles as the row has beats, all of which are there: what [`LoadEngine::step`] does with them one by
+    /// one. The row is not the last of its command.
     pub fn unpack_row(&mut self, beats: &[u8], buffers: &mut Buffers, counters: &mut Counters) {
         let Some(job) = self.job else { return };
         if let Some(write) = self.write.take() {

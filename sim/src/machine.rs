@@ -71,9 +71,9 @@ impl Machine {
         both!(self, machine => machine.step(inputs, outputs))
     }
 
-    /// Runs the next cycles in which no command moves and no token is pushed, `most` of them at most, engine after engine instead
-    /// of cycle after cycle. Machine and environment end as after as many steps. Only without stalls; the first cycle after a
-    /// skip is to be stepped.
+    /// Runs the next cycles in which no command moves and no token is pushed, `most` of them at most, engine after
+    /// engine instead of cycle after cycle. Machine and environment end as after as many steps. Only without stalls;
+    /// the first cycle after a skip is to be stepped.
     pub fn skip(&mut self, environment: &mut Environment, most: u64) -> Skipped {
         both!(self, machine => machine.skip(environment, most))
     }
@@ -160,7 +160,7 @@ impl<T: Psum> MachineOf<T> {
             read_request: self.load.read_request(),
             read_data_ready: self.load.read_data_ready(),
             write_request: self.store.write_request(),
-            write_data: self.store.write_data(),
+            write_data: self.store.packer.write_data(),
             done_valid: self.finish_held() && self.all_idle(),
         }
     }
@@ -246,7 +246,7 @@ impl<T: Psum> MachineOf<T> {
     #[inline]
     fn issues(&self) -> Issues {
         let (load, execute, store) = (self.load_queue.front(), self.execute_queue.front(), self.store_queue.front());
-        let store_room = self.store.jobs.write_ready() || store.is_some_and(|c| !c.is_job());
+        let store_room = self.store.packer.jobs.write_ready() || store.is_some_and(|c| !c.is_job());
         Issues {
             load: Issue::of(load.map(|c| self.tokens.gate(&LOAD, c.tokens)), self.load.jobs.write_ready()),
             execute: Issue::of(execute.map(|c| self.tokens.gate(&EXECUTE, c.tokens)), true),

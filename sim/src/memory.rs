@@ -147,7 +147,8 @@ impl Environment {
         Some(self.beat_at(read.burst.address))
     }
 
-    /// The bytes of the next beats on the read data channel from `cycle` on, without stalls, if they are of one burst.
+    /// The bytes of the next beats on the read data channel from `cycle` on, without stalls, if they are of one
+    /// burst.
     #[inline]
     pub(crate) fn whole_beats(&self, cycle: u64, n_beats: u32) -> Option<&[u8]> {
         let read = self.reads.front().filter(|read| read.ready_at <= cycle && read.burst.beats >= n_beats)?;

@@ -4,7 +4,8 @@
 //! when its tokens are pushed, when its last beat moves. Ideal means a memory that is always ready, with a fixed latency.
 
 use crate::load::JOB_DEPTH as LOAD_JOB_DEPTH;
-use crate::store::{pipeline_cycles, FIFO_DEPTH, JOB_DEPTH as STORE_JOB_DEPTH};
+use crate::pack_rows::JOB_DEPTH as STORE_JOB_DEPTH;
+use crate::store::{pipeline_cycles, FIFO_DEPTH};
 use spec::command::TOKEN_LIMIT;
 use spec::{Command, Config, Execute, Load, Store, Tokens};
 use std::collections::VecDeque;

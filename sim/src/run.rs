@@ -76,8 +76,8 @@ pub fn run_noticing(
     run_noticing_on(&mut Machine::new(config), environment, notice)
 }
 
-/// As [`run`] with nothing to observe, and faster: without stalls, runs of cycles in which no command moves and no token is pushed are
-/// not stepped one by one. What comes out is the same.
+/// As [`run`] with nothing to observe, and faster: without stalls, runs of cycles in which no command moves and no
+/// token is pushed are not stepped one by one. What comes out is the same.
 pub fn run_unobserved(config: &Config, environment: Environment) -> Result<Finished, RunError> {
     run_unobserved_on(&mut Machine::new(config), environment)
 }

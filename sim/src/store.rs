@@ -1,17 +1,14 @@
 //! The store engine: reads the accumulator by groups, requantizes, packs rows into beats, collects responses.
 
 use crate::array::Array;
-use crate::bits::BitQueue;
 use crate::buffers::Buffers;
 use crate::load::Requester;
-use crate::pins::{Beat, Burst, WriteBeat};
-use crate::queue::Queue;
+use crate::pack_rows::Packer;
+use crate::pins::Burst;
 use golden::{Bounds, Psum, Stream};
 use spec::{Config, Counter, Counters, Format, Numerics, Rounding, Seed, Store, Tokens};
 use std::collections::VecDeque;
 
-/// Depth of the queue of commands that are still to be packed.
-pub const JOB_DEPTH: usize = 4;
 /// Depth of the queue between requantizer and packer.
 pub const FIFO_DEPTH: u32 = 8;
 
@@ -64,28 +61,6 @@ struct Reader {
     index: u32,
 }
 
-/// Where the packer is within its row.
-#[derive(Clone, Debug, Default)]
-struct Packer {
-    job: Option<Store>,
-    rows_left: u32,
-    bits_left: u32,
-    group_left: u32,
-    offset: u32,
-    fill: u32,
-    first: bool,
-    flush: bool,
-}
-
-/// What the packer does in a cycle with something to pack.
-#[derive(Clone, Copy, Debug)]
-struct Pack {
-    need: u32,
-    total: u32,
-    row_end: bool,
-    valid: bool,
-}
-
 /// What a seed command sets.
 #[derive(Clone, Debug)]
 struct Stochastic {
@@ -98,7 +73,6 @@ struct Stochastic {
 #[derive(Clone, Debug)]
 pub struct StoreEngine {
     pub requester: Requester,
-    pub jobs: Queue<Store>,
     bus: u32,
     lanes: u32,
     column_groups: u32,
@@ -110,9 +84,7 @@ pub struct StoreEngine {
     cycle: u64,
     pipeline_cycles: u64,
     pipeline: VecDeque<u64>,
-    fifo: u32,
-    packer: Packer,
-    bits: BitQueue,
+    pub packer: Packer,
     outputs: Vec<i32>,
     stochastic: Option<Stochastic>,
 }
@@ -129,7 +101,6 @@ impl StoreEngine {
         };
         Self {
             requester: Requester::IDLE,
-            jobs: Queue::new(JOB_DEPTH),
             bus: geometry.bus_bits() as u32,
             lanes: geometry.requantizer_lanes() as u32,
             column_groups: geometry.column_groups() as u32,
@@ -151,9 +122,7 @@ impl StoreEngine {
             cycle: 0,
             pipeline_cycles: pipeline_cycles(config.numerics()),
             pipeline: VecDeque::new(),
-            fifo: 0,
-            packer: Packer::default(),
-            bits: BitQueue::default(),
+            packer: Packer::new(config),
             outputs: vec![0; geometry.requantizer_lanes()],
             stochastic,
         }
@@ -163,9 +132,7 @@ impl StoreEngine {
         self.reader.command.is_none()
             && !self.requester.is_active()
             && !self.ack_pending
-            && self.jobs.is_empty()
-            && self.packer.job.is_none()
-            && self.fifo == 0
+            && self.packer.is_idle()
             && self.outstanding == 0
     }
 
@@ -191,48 +158,6 @@ impl StoreEngine {
 
     pub fn write_request(&self) -> Option<Burst> {
         self.requester.is_active().then(|| self.requester.burst(self.bus / 8))
-    }
-
-    /// What a word would do, if the FIFO has a group and no flush is due.
-    #[inline]
-    fn pack(&self) -> Pack {
-        let need = self.bus.min(self.packer.group_left);
-        let total = self.packer.fill + need;
-        let row_end = need == self.packer.bits_left;
-        Pack { need, total, row_end, valid: total >= self.bus || row_end }
-    }
-
-    /// The beat offered in this cycle.
-    #[inline]
-    pub fn write_data(&self) -> Option<WriteBeat> {
-        self.packer.job?;
-        let to = if self.packer.flush {
-            self.packer.fill
-        } else if self.fifo > 0 {
-            let pack = self.pack();
-            if !pack.valid {
-                return None;
-            }
-            pack.total.min(self.bus)
-        } else {
-            return None;
-        };
-        let from = if self.packer.first { self.packer.offset } else { 0 };
-        Some(self.beat(from, to))
-    }
-
-    /// The oldest unwritten bits, placed at bits `from..to` of a beat, with the strobes of the bytes they touch.
-    fn beat(&self, from: u32, to: u32) -> WriteBeat {
-        let mut data = Beat::default();
-        let (mut at, mut taken) = (from as usize, 0);
-        while at < to as usize {
-            let n_bits = (64 - at % 64).min(to as usize - at);
-            data[at / 64] |= self.bits.peek(taken, n_bits) << (at % 64);
-            at += n_bits;
-            taken += n_bits;
-        }
-        let bytes = |n: u32| if n >= 32 { u32::MAX } else { (1 << n) - 1 };
-        WriteBeat { data, strobe: bytes(to.div_ceil(8)) & !bytes(from / 8) }
     }
 
     /// Whether the machine has the seed command.
@@ -272,7 +197,7 @@ impl StoreEngine {
             left: store.rows.into(),
         };
         self.ack_pending = store.tokens.push_first;
-        self.jobs.push(store);
+        self.packer.jobs.push(store);
     }
 
     /// Whether nothing happens until the next command is issued.
@@ -299,23 +224,13 @@ impl StoreEngine {
         (rows_left * u64::from(row_groups) - u64::from(done)) * u64::from(store.terms) - u64::from(self.reader.term)
     }
 
-    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the job queue,
-    /// or the push to load comes.
+    /// Cycles that are sure to pass before a command's last group is read or packed, the next one is taken from the
+    /// job queue, or the push to load comes.
     #[inline]
     pub fn steady_cycles(&self) -> u64 {
         let read = if self.reader.command.is_some() { self.reads_left() - 1 } else { u64::MAX };
-        let packed = match self.packer.job {
-            Some(job) => {
-                // At most a word a cycle.
-                let words = |bits: u32| u64::from(bits.div_ceil(self.bus));
-                let left = u64::from(self.packer.rows_left - 1) * words(job.row_bits) + words(self.packer.bits_left);
-                left.saturating_sub(1)
-            }
-            None if self.jobs.is_empty() => u64::MAX,
-            None => 0,
-        };
         let acknowledged = if self.ack_pending { self.busy_cycles().max(self.outstanding.into()) } else { u64::MAX };
-        read.min(packed).min(acknowledged)
+        read.min(self.packer.steady_cycles()).min(acknowledged)
     }
 
     /// One cycle, apart from the issue of a command.
@@ -336,16 +251,16 @@ impl StoreEngine {
         self.outstanding -= u32::from(pins.response);
         // The packer sees the credits and the FIFO of the start of the cycle; the reader likewise.
         let may_read = self.reader.command.is_some() && self.credits > 0;
-        let (code, group_taken) = self.step_packer(pins.data_ready, counters);
+        let (code, group_taken) = self.packer.step(pins.data_ready, counters);
         if may_read && self.read_term() {
             pushes.execute = self.read_group(array, buffers);
             self.credits -= 1;
         }
         self.credits += u32::from(group_taken);
-        self.fifo -= u32::from(group_taken);
+        self.packer.fifo -= u32::from(group_taken);
         if self.pipeline.front() == Some(&self.cycle) {
             self.pipeline.pop_front();
-            self.fifo += 1;
+            self.packer.fifo += 1;
         }
         if pins.request_taken {
             self.requester.advance();
@@ -392,7 +307,7 @@ impl StoreEngine {
         let bits = self.format.bits();
         for &output in &self.outputs {
             let n_bits = bits.min(reader.row_bits_left);
-            self.bits.push(self.format.encode(output.into()), n_bits as usize);
+            self.packer.bits.push(self.format.encode(output.into()), n_bits as usize);
             reader.row_bits_left -= n_bits;
         }
         self.pipeline.push_back(self.cycle + self.pipeline_cycles);
@@ -421,86 +336,6 @@ impl StoreEngine {
         }
         reader.command = None;
         store.tokens.push_second
-    }
-
-    /// One cycle of the packer; returns what it was at and whether it took a group from the FIFO.
-    #[inline]
-    fn step_packer(&mut self, ready: bool, counters: &mut Counters) -> (Counter, bool) {
-        if self.packer.job.is_none() {
-            if let Some(&job) = self.jobs.front() {
-                self.jobs.pop();
-                self.packer.job = Some(job);
-                self.packer.rows_left = job.rows.into();
-                self.begin_row(8 * (job.address % (self.bus / 8)));
-            }
-            return (Counter::PackIdle, false);
-        }
-        if self.packer.flush {
-            if !ready {
-                return (Counter::PackWaitWrite, false);
-            }
-            self.drop_written(self.packer.fill);
-            self.next_row();
-            return (Counter::PackBusy, false);
-        }
-        if self.fifo == 0 {
-            return (Counter::PackWaitData, false);
-        }
-        let pack = self.pack();
-        if pack.valid && !ready {
-            return (Counter::PackWaitWrite, false);
-        }
-        counters.add(Counter::OutputBits, pack.need.into());
-        if pack.valid {
-            self.drop_written(pack.total.min(self.bus));
-            self.packer.first = false;
-        }
-        let group_bits = self.group_bits();
-        let packer = &mut self.packer;
-        packer.bits_left -= pack.need;
-        packer.fill = if pack.total >= self.bus { pack.total - self.bus } else { pack.total };
-        let group_taken = pack.need == packer.group_left;
-        packer.group_left = if group_taken { group_bits.min(packer.bits_left) } else { packer.group_left - pack.need };
-        if pack.row_end {
-            if pack.total > self.bus {
-                self.packer.flush = true;
-            } else {
-                self.next_row();
-            }
-        }
-        (Counter::PackBusy, group_taken)
-    }
-
-    fn group_bits(&self) -> u32 {
-        self.lanes * self.format.bits()
-    }
-
-    /// A beat with bits up to `to` was taken: its bits leave the queue.
-    fn drop_written(&mut self, to: u32) {
-        let from = if self.packer.first { self.packer.offset } else { 0 };
-        self.bits.skip((to - from) as usize);
-    }
-
-    fn begin_row(&mut self, offset: u32) {
-        let group_bits = self.group_bits();
-        let Some(job) = self.packer.job else { return };
-        self.packer.offset = offset;
-        self.packer.fill = offset;
-        self.packer.first = true;
-        self.packer.flush = false;
-        self.packer.bits_left = job.row_bits;
-        self.packer.group_left = group_bits.min(job.row_bits);
-    }
-
-    fn next_row(&mut self) {
-        let Some(job) = self.packer.job else { return };
-        self.packer.rows_left -= 1;
-        if self.packer.rows_left == 0 {
-            self.packer.job = None;
-        } else {
-            let stride_offset = 8 * (job.stride % (self.bus / 8));
-            self.begin_row((self.packer.offset + stride_offset) % self.bus);
-        }
     }
 }
 

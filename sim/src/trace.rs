@@ -9,7 +9,8 @@ mod timeline;
 
 pub use timeline::Timeline;
 
-/// A VCD. Writes one time step a cycle: the counter that counts in each group as its index, and the rows streamed so far.
+/// A VCD. Writes one time step a cycle: the counter that counts in each group as its index, and the rows streamed so
+/// far.
 pub struct Trace<W: io::Write> {
     writer: Writer<W>,
     codes: [IdCode; 5],

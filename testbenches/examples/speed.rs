@@ -1,4 +1,5 @@
-//! The simulator's time against that of the integer products alone, on matrix products of the shapes of ResNet-18's layers.
+//! The simulator's time against that of the integer products alone, on matrix products of the shapes of ResNet-18's
+//! layers.
 
 use spec::config::RawConfig;
 use spec::{Config, Counter};
@@ -7,7 +8,8 @@ use testbenches::{Case, Data, Problem};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Times a shape occurs, and m, k, n. The 4,608 rows of the last convolutions are cut to the default configuration's `max_k`.
+/// Times a shape occurs, and m, k, n. The 4,608 rows of the last convolutions are cut to the default configuration's
+/// `max_k`.
 const LAYERS: [(u64, [usize; 3]); 11] = [
     (1, [12_544, 147, 64]),
     (4, [3_136, 576, 64]),

@@ -1,4 +1,5 @@
-//! Random programs of all commands and fields on the simulator: values against plain arithmetic, cycles against the closed form.
+//! Random programs of all commands and fields on the simulator: values against plain arithmetic, cycles against the
+//! closed form.
 
 mod common;
 
@@ -70,6 +71,7 @@ fn random_programs_use_every_field() {
             }
         }
     }
-    // Tables, windows, maxima, padded lanes, steps of 0, terms, look-ups, many terms of several tiles (and one that no load has).
+    // Tables, windows, maxima, padded lanes, steps of 0, terms, look-ups, many terms of several tiles (and one that
+    // no load has).
     assert!(n_uses.iter().enumerate().all(|(index, &n_uses)| n_uses >= 100 || index == 2), "{n_uses:?}");
 }

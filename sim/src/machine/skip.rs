@@ -30,8 +30,8 @@ struct Ran {
 impl<T: Psum> MachineOf<T> {
     /// See [`super::Machine::skip`].
     ///
-    /// Engines affect each other by tokens, and by commands that move on: out of the command source, into a queue, out of it. Until the
-    /// first of these each engine and its channels run on their own, by the same steps.
+    /// Engines affect each other by tokens, and by commands that move on: out of the command source, into a queue,
+    /// out of it. Until the first of these each engine and its channels run on their own, by the same steps.
     pub fn skip(&mut self, environment: &mut Environment, most: u64) -> Skipped {
         let Some(cycles) = self.steady_cycles(environment).filter(|_| environment.is_ideal()) else {
             return Skipped::NONE;
@@ -162,7 +162,7 @@ impl<T: Psum> MachineOf<T> {
         for cycle in from..from + cycles {
             let store_code = self.store.occupation().unwrap_or(free_code);
             let (request, data_ready) = (self.store.write_request(), environment.write_data_ready());
-            let beat = if data_ready { self.store.write_data() } else { None };
+            let beat = if data_ready { self.store.packer.write_data() } else { None };
             let response = environment.has_response(cycle);
             let pins = StorePins { request_taken: request.is_some(), data_ready, response };
             let (pack_code, _) = self.store.step(pins, &self.array, &self.buffers, &mut self.counters);

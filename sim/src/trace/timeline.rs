@@ -10,8 +10,9 @@ const LAYERS: usize = 0;
 
 /// Writes a track for each engine, whose slices are runs of cycles with the same code, and a track `layers`.
 ///
-/// A slice has the name of the counter that counts in its cycles, so a stall is seen by its cause. Timestamps are in microseconds,
-/// and a microsecond stands for a cycle. Events are written as they end; only the open slice of each engine is kept.
+/// A slice has the name of the counter that counts in its cycles, so a stall is seen by its cause. Timestamps are in
+/// microseconds, and a microsecond stands for a cycle. Events are written as they end; only the open slice of each
+/// engine is kept.
 ///
 /// ```
 /// let mut timeline = sim::trace::Timeline::new(Vec::new())?;

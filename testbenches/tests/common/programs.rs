@@ -15,8 +15,8 @@ pub struct RandomProgram {
     pub memory: Vec<u8>,
 }
 
-/// A configuration with an activation table in half of the cases in which it may have one, and in a quarter of the cases with rows
-/// that are whole beats.
+/// A configuration with an activation table in half of the cases in which it may have one, and in a quarter of the
+/// cases with rows that are whole beats.
 pub fn config(random: &mut Random) -> Config {
     let mut raw = random::config(random);
     if random.below(4) == 0 {
@@ -30,8 +30,8 @@ pub fn config(random: &mut Random) -> Config {
     Config::try_from(RawConfig { numerics, ..raw }).expect("a random configuration is legal")
 }
 
-/// Rounds of loads, folds and stores for a configuration. Round g waits for round g - `lag` where it reuses what that used: with a
-/// lag of 2 each round has a half of every buffer, and two rounds overlap.
+/// Rounds of loads, folds and stores for a configuration. Round g waits for round g - `lag` where it reuses what that
+/// used: with a lag of 2 each round has a half of every buffer, and two rounds overlap.
 pub fn program(config: Config, random: &mut Random) -> RandomProgram {
     let data: Vec<u8> = (0..2000).map(|_| random.word() as u8).collect();
     let lag = random.between(1, 2) as usize;
@@ -133,7 +133,7 @@ impl Maker<'_> {
 
     /// A load of `n_rows` rows of random data, cut into pieces of any stride.
     fn load(&mut self, target: LoadTarget, n_rows: usize, row_bits: usize, buffer_row: usize, lane_group: u8) {
-        let divisors: Vec<usize> = (1..=n_rows).filter(|rows| n_rows % rows == 0).collect();
+        let divisors: Vec<usize> = (1..=n_rows).filter(|rows| n_rows.is_multiple_of(*rows)).collect();
         let rows_per_request = self.random.pick(&divisors);
         let requests = n_rows / rows_per_request;
         let bytes = (rows_per_request * row_bits).div_ceil(8) + 1;
@@ -232,7 +232,7 @@ impl Maker<'_> {
         for _ in 0..self.size(0, 4) {
             let (step, rows) = (self.random.pick(&[0, 0, 1, 1, 1, 2, 3, 15]), self.size(1, 14));
             let size = part.accumulated.len();
-            let rows = if step == 0 { rows } else { rows.min((size - 1) / step + 1) };
+            let rows = rows.min((size - 1).checked_div(step).map_or(rows, |steps| steps + 1));
             let accumulator_row = self.size(0, size - 1 - (rows - 1) * step);
             let (walk, activation_row) = self.walk(part, rows);
             self.fold(part, walk, activation_row, rows, accumulator_row, step);
@@ -303,7 +303,7 @@ impl Maker<'_> {
         let (parameter_rows, column_groups) = (part.parameters.len(), g.column_groups());
         for _ in 0..self.size(1, 3) {
             let most = written.min(parameter_rows).min(15);
-            let terms = if self.coin() { 1 } else { self.size(1, most.min(3).max(1)) };
+            let terms = if self.coin() { 1 } else { self.size(1, most.clamp(1, 3)) };
             let terms = if self.random.below(8) == 0 { most } else { terms };
             let groups = self.size(1, parameter_rows / terms);
             let tiles = groups.div_ceil(column_groups);
