@@ -1,4 +1,5 @@
-//! Import of whole networks: small models of every operator against what onnxruntime and qonnx make of them (data/import.py).
+//! Import of whole networks: small models of every operator against what onnxruntime and qonnx make of them
+//! (data/import.py).
 
 use compiler::npz::Npz;
 use compiler::onnx::{import, ImportOptions, Imported, IntegerModel, ModelFile};

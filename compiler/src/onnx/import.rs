@@ -1,7 +1,7 @@
 //! Whole networks from ONNX: nodes become steps, steps a network of floats or of integers.
 //!
-//! Quantized models come in three forms: QuantizeLinear and DequantizeLinear around operators of real numbers, operators of integers,
-//! and QONNX's Quant. The second and the third are brought to the first.
+//! Quantized models come in three forms: QuantizeLinear and DequantizeLinear around operators of real numbers,
+//! operators of integers, and QONNX's Quant. The second and the third are brought to the first.
 
 mod constant;
 mod elementwise;
@@ -32,8 +32,8 @@ use step::Operation;
 /// What a file does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportOptions {
-    /// Sizes of the input's dimensions that have a name and no size, by that name; one without a name is called INPUT:AXIS. The first
-    /// dimension is the batch and needs none.
+    /// Sizes of the input's dimensions that have a name and no size, by that name; one without a name is called
+    /// INPUT:AXIS. The first dimension is the batch and needs none.
     pub dimensions: Vec<(String, usize)>,
 }
 

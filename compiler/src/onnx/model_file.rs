@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// A decoded model, and the folder in which its external data lies.
 ///
-/// Raw data of tensors shares the memory of the file; external data is read when a layer asks for it and not kept. So an import holds
-/// the file, the network that it makes and the tensors of at most two layers.
+/// Raw data of tensors shares the memory of the file; external data is read when a layer asks for it and not kept. So
+/// an import holds the file, the network that it makes and the tensors of at most two layers.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     pub(super) model: Model,

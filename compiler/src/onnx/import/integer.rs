@@ -77,7 +77,8 @@ pub struct IntegerModel {
     pub input: Extent,
     /// Of the data it is given.
     pub layout: DataLayout,
-    /// How real inputs are rounded. QONNX adds the zero point before it rounds: where that is odd, ties to even go the other way there.
+    /// How real inputs are rounded. QONNX adds the zero point before it rounds: where that is odd, ties to even go the
+    /// other way there.
     pub input_rounding: Round,
     /// The input's, then each layer's output's.
     pub tensors: Vec<IntegerTensor>,
@@ -88,7 +89,8 @@ pub struct IntegerModel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     pub activation_bits: u32,
-    /// Whether any activations are signed; unsigned ones fit a signed machine of as many bits, and signed ones an unsigned machine.
+    /// Whether any activations are signed; unsigned ones fit a signed machine of as many bits, and signed ones an
+    /// unsigned machine.
     pub activation_signed: bool,
     /// Of signed weights.
     pub weight_bits: u32,

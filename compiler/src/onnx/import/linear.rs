@@ -10,7 +10,8 @@ use super::window;
 use crate::onnx::error::OnnxError;
 use golden::{Extent, Window};
 
-/// Weights as k x n, of a constant whose output channels are its axis `n_axis`; `at` finds the element of row t and column j.
+/// Weights as k x n, of a constant whose output channels are its axis `n_axis`; `at` finds the element of row t and
+/// column j.
 fn weights(
     op: Op<'_>,
     constant: Constant,
@@ -24,7 +25,8 @@ fn weights(
         Values::Affine(affine) => {
             if affine.axis.is_some_and(|axis| axis != n_axis) {
                 return Err(op.refuse(format!(
-                    "tensor {}: scales along axis {:?}: only one a tensor or an output channel (axis {n_axis}) is supported",
+                    "tensor {}: scales along axis {:?}: only one a tensor or an \
+                     output channel (axis {n_axis}) is supported",
                     constant.name,
                     affine.axis.unwrap_or_default()
                 )));

@@ -109,7 +109,8 @@ impl<'a> Lowering<'a> {
                 Err(op.refuse(format!("its operand {name} is a constant: activations are expected")))
             }
             None => Err(op.refuse(format!(
-                "its operand {name} is not the first output of its node, or the network's input in other dimensions than another node's"
+                "its operand {name} is not the first output of its node, or the \
+                 network's input in other dimensions than another node's"
             ))),
         }
     }

@@ -1,7 +1,8 @@
 //! Quantized models on a machine's formats.
 //!
-//! Values of a tensor keep their distance: all move by one offset, and the zero point with them, so that unsigned values lie in a signed
-//! format and signed ones in an unsigned format. Bounds keep them inside a narrower format than the machine's.
+//! Values of a tensor keep their distance: all move by one offset, and the zero point with them, so that unsigned
+//! values lie in a signed format and signed ones in an unsigned format. Bounds keep them inside a narrower format than
+//! the machine's.
 
 use super::integer::{IntegerLayer, IntegerModel, IntegerOperation, IntegerTensor};
 use crate::float::Function;
@@ -15,7 +16,8 @@ use spec::{Format, MachineScheme, Numerics};
 /// Integers of at most this size are folded into biases: folding cannot overflow.
 const MOST_STEPS: f64 = (1_u64 << 52) as f64;
 
-/// Scales of a bias and of its accumulator that differ by less are equal: both are products of two f32, one of them rounded to f32.
+/// Scales of a bias and of its accumulator that differ by less are equal: both are products of two f32, one of them
+/// rounded to f32.
 const EQUAL_SCALES: f64 = 1e-6;
 
 /// A tensor of the model in the machine's format.
@@ -69,8 +71,8 @@ struct Target<'a> {
 }
 
 impl IntegerModel {
-    /// The model on the machine of `numerics`, exact but for the requantizer's fixed-point ratios and ties. Everything that does not fit is
-    /// reported at once.
+    /// The model on the machine of `numerics`, exact but for the requantizer's fixed-point ratios and ties. Everything
+    /// that does not fit is reported at once.
     pub fn on(&self, numerics: &Numerics) -> Result<QuantizedNetwork, OnnxError> {
         let mut unfit = Vec::new();
         let mut moved = Vec::with_capacity(self.tensors.len());
@@ -206,7 +208,8 @@ impl Target<'_> {
             let bits = spec::format::signed_bits_for(ends[0].into(), ends[1].into());
             let rule = match format.is_signed() || value >= 0 {
                 true => format!(
-                    "does not fit {format} (zero points of weights are taken off): numerics.weight_bits must be at least {bits}"
+                    "does not fit {format} (zero points of weights are taken off): \
+                     numerics.weight_bits must be at least {bits}"
                 ),
                 false => format!("does not fit {format}: numerics.weight_signed must be true"),
             };
@@ -247,8 +250,8 @@ impl Target<'_> {
         Some(Layer { pad, ..self.golden(operation, vec![channels], output) })
     }
 
-    /// A 1 x 1 convolution of one channel each. All weights are one power of two, or its negative: the greatest whose biases fit, as the
-    /// bias counts steps of the input's scale divided by it.
+    /// A 1 x 1 convolution of one channel each. All weights are one power of two, or its negative: the greatest whose
+    /// biases fit, as the bias counts steps of the input's scale divided by it.
     fn affine(&mut self, factors: &[f64], bias: &[f64], input: Moved, output: Moved) -> Option<Layer> {
         let steps = |j: usize, weight: i64| {
             let unit = f64::from(input.scale) * if factors[j] == 0.0 { 1.0 } else { factors[j].abs() };

@@ -4,8 +4,8 @@ use crate::onnx::error::{OnnxError, UnsupportedNode};
 use crate::onnx::name_of;
 use crate::onnx::proto::{Attribute, Node};
 
-/// Domain, operator and the attributes that are read. Domains: "" (ONNX's own), `com.microsoft`, and `qonnx`, which stands for
-/// `qonnx.custom_op.general` and `onnx.brevitas`.
+/// Domain, operator and the attributes that are read. Domains: "" (ONNX's own), `com.microsoft`, and `qonnx`, which
+/// stands for `qonnx.custom_op.general` and `onnx.brevitas`.
 const OPERATORS: &[(&str, &str, &[&str])] = &[
     ("", "Conv", &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"]),
     ("", "Gemm", &["alpha", "beta", "transA", "transB"]),

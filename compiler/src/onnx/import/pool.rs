@@ -41,7 +41,8 @@ pub fn average(op: Op<'_>, input: Extent) -> Result<Window, OnnxError> {
     let padded = window.pad_before != [0, 0] || window.pad_after != [0, 0];
     if padded && op.int("count_include_pad", 0) == 0 {
         return Err(op.refuse(
-            "count_include_pad = 0 with pads: windows at the edge would have another divisor; only 1 is supported there",
+            "count_include_pad = 0 with pads: windows at the edge would have another divisor; \
+             only 1 is supported there",
         ));
     }
     Ok(window)

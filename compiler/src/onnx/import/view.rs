@@ -1,8 +1,8 @@
 //! How the dimensions of ONNX's values lie in the machine's tensors of rows, columns and channels.
 //!
-//! A value's dimensions after the batch are each a product of axes: of NCHW `[C] [H] [W]`, flattened `[C, H, W]`, of a sequence `[W] [C]`.
-//! Reshapes regroup the axes and transposes permute the dimensions; no data moves. What the axes of the network's input are is decided
-//! by the first operator that needs to know.
+//! A value's dimensions after the batch are each a product of axes: of NCHW `[C] [H] [W]`, flattened `[C, H, W]`, of a
+//! sequence `[W] [C]`. Reshapes regroup the axes and transposes permute the dimensions; no data moves. What the axes of
+//! the network's input are is decided by the first operator that needs to know.
 
 use crate::float::DataLayout;
 use golden::Extent;

@@ -46,7 +46,8 @@ pub fn of(op: Op<'_>, kernel: [usize; 2], input: Extent) -> Result<Window, OnnxE
             let padded = size[axis] + window.pad_before[axis] + window.pad_after[axis];
             if (padded - reach).div_ceil(stride[axis]) + 1 != output[axis] {
                 return Err(op.refuse(format!(
-                    "ceil_mode = 1: a last window would reach beyond the padded input of {padded}, which only whole windows may not"
+                    "ceil_mode = 1: a last window would reach beyond the padded input of {padded}, \
+                     which only whole windows may not"
                 )));
             }
         }
