@@ -5,14 +5,16 @@
 all: install
 	cargo build --release
 
-# A real network on real data, with 8-bit weights and with 4: golden, simulator, verilated RTL; then one tie taken apart.
+# Real networks on real data: a convolutional network in int8 as its ONNX file has it, then quantized to 4-bit weights here: golden,
+# simulator, verilated RTL. Then the layers of ResNet-18's shape, and one tie taken apart.
 demo: install
 	cargo run --release --quiet -- simulate --config spec/configs/default.toml \
-	    --model examples/digits/mlp.onnx --data examples/digits/digits.npz --rtl 64
+	    --model examples/digits/cnn-qdq-int8.onnx --data examples/digits/digits.npz --rtl 32
 	rm -rf target/demo
-	cargo run --release --quiet -- quantize examples/digits/mlp.onnx --data examples/digits/digits.npz \
-	    --weights 4 --activations 8 --gradients 8 --method mse --per-channel -o target/demo/digits
-	cargo run --release --quiet -- simulate --model target/demo/digits --data examples/digits/digits.npz --rtl 64
+	cargo run --release --quiet -- quantize examples/digits/cnn.onnx --data examples/digits/digits.npz \
+	    --weights 4 --activations 8 --method mse --per-channel -o target/demo/digits
+	cargo run --release --quiet -- simulate --model target/demo/digits --data examples/digits/digits.npz --rtl 32
+	cargo run --release --quiet -- simulate --config examples/shapes/resnet18.toml --topology examples/shapes/resnet18.csv
 	cargo run --release --quiet -- explain -12 --multiplier 1073741824 --shift 33
 
 # Every test, doc tests included.
