@@ -117,9 +117,9 @@ pub fn network_config(random: &mut Random) -> RawConfig {
     numerics.activation_table = random.below(2) == 1;
     // Wide enough for the sums of most windows.
     numerics.max_k = random.between(128, 2048) as u32;
-    // A window of 3 x 3 with dilations of 2 reaches over 25 pixels; up to eight column tiles are stored together, with three terms each.
+    // Windows may reach over a whole image of 81 pixels; up to eight column tiles are stored together, with three terms each.
     let geometry = &mut raw.geometry;
-    geometry.activation_buffer_rows = random.between(32, 120) as usize;
+    geometry.activation_buffer_rows = random.between(96, 200) as usize;
     geometry.accumulator_rows = random.between(48, 120) as usize;
     geometry.parameter_tiles = random.between(48, 64) as usize;
     raw
