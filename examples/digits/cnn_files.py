@@ -144,18 +144,15 @@ def qoperator(ranges, layers):
     return graph.model({"": 17, MICROSOFT: 1}, 8)
 
 
-def qonnx(weights, biases, bits, activations, activation_bits):
-    """Quant of weights and of the ReLUs' outputs, BipolarQuant of the weights that `bits` does not name.
+def qonnx(weights, biases, bits, activations):
+    """Quant of weights, of the image and of what each layer makes; BipolarQuant of the weights that `bits` does not name.
 
-    Pixels stay floats.
+    `activations` has scale, bits and signedness of each tensor. A max pool and a flattening keep their input's.
     """
     graph = Graph()
     zero = graph.constant("zero", np.float32(0))
-
-    def width(n):
-        return graph.constant(f"bits{n}", np.float32(n))
-
-    widths = {n: width(n) for n in sorted({*bits.values(), activation_bits})}
+    all_bits = {*bits.values(), *(n for _, n, _ in activations.values())}
+    widths = {n: graph.constant(f"bits{n}", np.float32(n)) for n in sorted(all_bits)}
 
     def constants(layer):
         values, scales = weights[layer]
@@ -174,14 +171,19 @@ def qonnx(weights, biases, bits, activations, activation_bits):
     def convolution(x, layer, stride, output):
         return graph.node("Conv", [x, *constants(layer)], output, **WINDOW, strides=[stride, stride])
 
-    def relu(x, name):
-        x = graph.node("Relu", [x], f"{name}_float")
-        inputs = [x, graph.constant(f"{name}_scale", activations[name]), zero, widths[activation_bits]]
-        return graph.node("Quant", inputs, name, domain=QONNX, signed=0, narrow=0, rounding_mode="ROUND")
+    def quant(x, name, output):
+        scale, n, signed = activations[name]
+        inputs = [x, graph.constant(f"{name}_scale", scale), zero, widths[n]]
+        return graph.node("Quant", inputs, output, domain=QONNX, signed=signed, narrow=0, rounding_mode="ROUND")
 
-    x = relu(convolution("image", "conv1", 1, "sum1"), "relu1")
+    def relu(x, name):
+        return quant(graph.node("Relu", [x], f"{name}_float"), name, name)
+
+    x = relu(convolution(quant("image", "image", "image_quant"), "conv1", 1, "sum1"), "relu1")
     shortcut = relu(convolution(graph.node("MaxPool", [x], "pool", **POOL), "conv2", 2, "sum2"), "relu2")
-    x = graph.node("Add", [shortcut, convolution(shortcut, "conv3", 1, "sum3")], "sum4")
-    x = graph.node("Flatten", [graph.node("GlobalAveragePool", [relu(x, "relu3")], "mean")], "flat", axis=1)
-    graph.node("Gemm", [x, *constants("dense")], "logits")
+    x = quant(convolution(shortcut, "conv3", 1, "sum3_float"), "sum3", "sum3")
+    x = relu(graph.node("Add", [shortcut, x], "sum4"), "relu3")
+    x = quant(graph.node("GlobalAveragePool", [x], "mean_float"), "mean", "mean")
+    x = graph.node("Gemm", [graph.node("Flatten", [x], "flat", axis=1), *constants("dense")], "sum5")
+    quant(x, "logits", "logits")
     return graph.model({"": 17, QONNX: 1}, 8)

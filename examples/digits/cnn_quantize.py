@@ -17,7 +17,10 @@ EPOCHS = 30
 RATE = 1e-3
 # Bits of the weights in the file of QONNX; conv3's are -1 and 1.
 QONNX_BITS = {"conv1": 8, "conv2": 4, "dense": 4}
+# Of the ReLUs' outputs.
 QONNX_ACTIVATION_BITS = 4
+# Pixels are multiples of it.
+PIXEL = F32(1 / 16)
 
 
 def read(path):
@@ -120,7 +123,7 @@ def qonnx_weight(layer, weights):
 
 
 def qonnx_activations(parameters, images):
-    """Scales of unsigned activations; sum3 and the mean stay as they are. Pixels are multiples of 1/16 up to 1."""
+    """Scales of the ReLUs' outputs, and what tuning does to activations: the others stay as they are."""
     _, tensors = cnn.forward(parameters, images, weight=qonnx_weight)
     top = 2**QONNX_ACTIVATION_BITS - 1
     scales = {name: F32(np.quantile(tensors[name], 0.999) / top) for name in ("relu1", "relu2", "relu3")}
@@ -131,6 +134,16 @@ def qonnx_activations(parameters, images):
         return np.clip(np.rint(values / scales[name]), 0, top) * float(scales[name])
 
     return scales, activation
+
+
+def qonnx_formats(parameters, images, scales, activation):
+    """Scale, bits and signedness of every activation; those that tuning leaves have 8 bits and hold their range."""
+    _, tensors = cnn.forward(parameters, images, weight=qonnx_weight, activation=activation)
+    formats = {name: (scale, QONNX_ACTIVATION_BITS, 0) for name, scale in scales.items()}
+    formats["image"] = (PIXEL, 8, 0)
+    for name, signed in (("sum3", 1), ("mean", 0), ("logits", 1)):
+        formats[name] = (F32(np.abs(tensors[name]).max() / (2 ** (8 - signed) - 1)), 8, signed)
+    return formats
 
 
 def main():
@@ -153,8 +166,8 @@ def main():
     coarse = tuned(parameters, images, labels, qonnx_weight, activation)
     weights = {layer: (coarse[f"{layer}.w"], qonnx_scales(layer, coarse[f"{layer}.w"])) for layer in LAYERS}
     biases = {layer: coarse[f"{layer}.b"] for layer in LAYERS}
-    file = cnn_files.qonnx(weights, biases, QONNX_BITS, scales, QONNX_ACTIVATION_BITS)
-    cnn_files.save(file, HERE / "cnn-qonnx.onnx", check=False)
+    formats = qonnx_formats(coarse, images, scales, activation)
+    cnn_files.save(cnn_files.qonnx(weights, biases, QONNX_BITS, formats), HERE / "cnn-qonnx.onnx", check=False)
 
 
 if __name__ == "__main__":

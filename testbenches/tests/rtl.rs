@@ -65,6 +65,16 @@ fn random_configurations_agree() {
     assert_eq!((summary.configs, summary.cases, summary.rtl_runs), (8, 16, 16));
 }
 
+/// Three configurations with two networks each; the command `systole verify --random-networks` runs more.
+#[test]
+fn random_networks_agree() {
+    let summary =
+        verify_random(Work::Networks, 3, 2026, None, 2, &options(), &|_, _| {}).unwrap_or_else(|e| panic!("{e}"));
+    let reasons: Vec<&str> = summary.failures.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(summary.passed(), "{}", reasons.join("\n"));
+    assert_eq!((summary.configs, summary.cases, summary.rtl_runs), (3, 6, 6));
+}
+
 /// A single PE and buffers of the least sizes: every address has one bit or none to spare.
 #[test]
 fn the_smallest_machine_agrees() {
