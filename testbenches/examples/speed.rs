@@ -1,91 +1,136 @@
-//! The simulator's time against that of the integer products alone, on matrix products of the shapes of ResNet-18's
-//! layers.
+//! How fast the layers of ResNet-18 are simulated, against the time of their integer matrix products alone: the same
+//! values, one thread, one run. Every layer is compiled for `default`, and its memory is compared with golden's.
+//!
+//! An argument is another file of layers, in SCALE-Sim's format.
 
-use spec::config::RawConfig;
+use compiler::topology::{read_topology, TopologyShape};
+use golden::{Bounds, Layer, Network, Operation, Shape};
+use spec::config::{AccumulatorBits, Auto, RawConfig};
 use spec::{Config, Counter};
 use std::time::Instant;
-use testbenches::{Case, Data, Problem};
+use testbenches::data::Random;
+use testbenches::{Data, Problem};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Times a shape occurs, and m, k, n. The 4,608 rows of the last convolutions are cut to the default configuration's
-/// `max_k`.
-const LAYERS: [(u64, [usize; 3]); 11] = [
-    (1, [12_544, 147, 64]),
-    (4, [3_136, 576, 64]),
-    (1, [784, 576, 128]),
-    (3, [784, 1_152, 128]),
-    (1, [784, 64, 128]),
-    (1, [196, 1_152, 256]),
-    (3, [196, 2_304, 256]),
-    (1, [196, 128, 256]),
-    (1, [49, 2_304, 512]),
-    (3, [49, 4_096, 512]),
-    (1, [49, 256, 512]),
-];
-
-fn problem(config: &Config, [m, k, n]: [usize; 3]) -> Result<Problem> {
-    let case = Case {
-        m,
-        widths: vec![k, n],
-        data: Data::Uniform,
-        seed: 1,
-        rounding_seed: 1,
-        latency: 20,
-        stall_seed: 0,
-        stall_percent: 0,
-        reset_after: 0,
-        config: RawConfig::from(config),
-        network: None,
-    };
-    Ok(case.problem()?)
+/// `default` with room for the 4,608 terms of the last convolutions.
+fn config() -> Result<Config> {
+    let mut raw = RawConfig::from(&Config::named("default").ok_or("the default configuration ships with Systole")?);
+    raw.numerics.max_k = 9216;
+    raw.numerics.accumulator_bits = AccumulatorBits::Named(Auto::Auto);
+    Ok(Config::try_from(raw)?)
 }
 
-/// The least seconds of a few runs: the machine has other things to do, too.
-fn least<T>(mut work: impl FnMut() -> Result<T>) -> Result<(f64, T)> {
-    let mut best: Option<(f64, T)> = None;
-    for _ in 0..3 {
-        let start = Instant::now();
-        let result = work()?;
-        let seconds = start.elapsed().as_secs_f64();
-        if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-            best = Some((seconds, result));
+/// A layer alone, with uniform activations and weights.
+fn problem(config: &Config, shape: TopologyShape) -> Result<Problem> {
+    let numerics = config.numerics();
+    let (batch, input, window, n) = shape.layer();
+    let k = window.positions() * input.channels;
+    let mut random = Random::new(1);
+    let mut elements =
+        |n: usize, format| -> Vec<i32> { (0..n).map(|_| Data::Uniform.element(&mut random, format)).collect() };
+    let values = elements(batch * input.elements(), numerics.activation());
+    let weights = elements(k * n, numerics.weight());
+    let layer = Layer {
+        name: "layer".to_owned(),
+        inputs: vec![0],
+        operation: Operation::Convolution { window, groups: 1, weights },
+        pad: 0,
+        channels: vec![(0..n).map(|_| Data::Uniform.channel(&mut random, numerics, k)).collect()],
+        bounds: Bounds::full(numerics),
+        table: None,
+    };
+    let network = Network { input, layers: vec![layer] };
+    Ok(Problem::new(config.clone(), network, batch, values, 1, 20, sim::Stalls::NONE)?)
+}
+
+/// The activations as the matrix that the weights are multiplied by: a row an output, all positions of its window.
+fn patches(problem: &Problem, shape: TopologyShape) -> Result<Vec<i32>> {
+    let (batch, input, window, _) = shape.layer();
+    let [height, width] = window.output(input.size())?;
+    let mut patches = Vec::new();
+    for image in problem.input.chunks_exact(problem.input.len() / batch) {
+        for at in 0..height * width {
+            for position in 0..window.positions() {
+                let position = [position / window.kernel[1], position % window.kernel[1]];
+                match window.input([at / width, at % width], position, input.size()) {
+                    Some([row, col]) => {
+                        let from = (row * input.width + col) * input.channels;
+                        patches.extend_from_slice(&image[from..from + input.channels]);
+                    }
+                    None => patches.resize(patches.len() + input.channels, 0),
+                }
+            }
         }
     }
-    best.ok_or_else(|| "nothing was run".into())
+    Ok(patches)
+}
+
+/// Seconds of one thing and of another, each the least of a few runs that take turns: the machine has other things to
+/// do, too.
+fn least<A, B>(mut one: impl FnMut() -> Result<A>, mut other: impl FnMut() -> Result<B>) -> Result<([f64; 2], A)> {
+    fn timed<T>(work: &mut impl FnMut() -> Result<T>, least: &mut f64) -> Result<T> {
+        let start = Instant::now();
+        let result = work()?;
+        *least = least.min(start.elapsed().as_secs_f64());
+        Ok(result)
+    }
+    let mut seconds = [f64::INFINITY; 2];
+    let mut result = timed(&mut one, &mut seconds[0])?;
+    for _ in 0..5 {
+        timed(&mut other, &mut seconds[1])?;
+        result = timed(&mut one, &mut seconds[0])?;
+    }
+    Ok((seconds, result))
 }
 
 fn main() -> Result<()> {
-    let config = Config::named("default").ok_or("the default configuration ships with Systole")?;
-    let (mut cycles, mut macs, mut stepped, mut skipped, mut product) = (0, 0, 0.0, 0.0, 0.0);
-    for (n_layers, shape @ [m, k, n]) in LAYERS {
-        let problem = problem(&config, shape)?;
-        let (slow, finished) = least(|| Ok(sim::run(&config, problem.environment(), |_, _| {})?))?;
-        let (fast, same) = least(|| Ok(sim::run_unobserved(&config, problem.environment())?))?;
-        if finished.counters != same.counters || finished.memory != same.memory {
-            return Err("skipping changes the result".into());
+    let config = config()?;
+    let resnet18 = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shapes/resnet18.csv");
+    let layers = read_topology(&std::fs::read_to_string(std::env::args().nth(1).as_deref().unwrap_or(resnet18))?)?;
+    let mut known: Vec<(TopologyShape, [f64; 2], u64)> = Vec::new();
+    let (mut seconds, mut cycles, mut macs) = ([0.0, 0.0], 0, 0);
+    for layer in &layers {
+        let shape = layer.shape;
+        if !known.iter().any(|(known, ..)| *known == shape) {
+            let problem = problem(&config, shape)?;
+            let (batch, input, window, n) = shape.layer();
+            let [height, width] = window.output(input.size())?;
+            let product = Shape { m: batch * height * width, k: window.positions() * input.channels, n };
+            let patches = patches(&problem, shape)?;
+            let Operation::Convolution { weights, .. } = &problem.network.layers[0].operation else {
+                return Err("the layer is a convolution".into());
+            };
+            let (seconds, finished) = least(
+                || Ok(sim::run_unobserved(&config, problem.environment())?),
+                || Ok(golden::matmul_fast::<i32>(config.numerics(), product, &patches, weights)?),
+            )?;
+            if finished.memory != problem.golden_memory()? {
+                return Err(format!("{}: the memory differs from golden's", layer.name).into());
+            }
+            known.push((shape, seconds, finished.counters.get(Counter::Cycles)));
         }
-        let golden::Operation::Convolution { weights, .. } = &problem.network.layers[0].operation else {
-            return Err("a case without a network has dense layers".into());
-        };
-        let shape = golden::Shape { m, k, n };
-        let (alone, _) = least(|| Ok(golden::matmul_fast::<i32>(config.numerics(), shape, &problem.input, weights)?))?;
-        let layer_cycles = finished.counters.get(Counter::Cycles);
+        let Some(&(_, of_layer, layer_cycles)) = known.iter().find(|(known, ..)| *known == shape) else { continue };
         println!(
-            "{m} x {k} x {n}: {layer_cycles} cycles, per cycle {:.1} ns stepped, {:.1} ns skipping, {:.1} ns the product",
-            1e9 * slow / layer_cycles as f64,
-            1e9 * fast / layer_cycles as f64,
-            1e9 * alone / layer_cycles as f64,
+            "{:<15}{layer_cycles:>9} cycles, {:>6.1} ns a cycle, {:>5.1} ns of them the product: {:>5.2} times as long",
+            layer.name,
+            1e9 * of_layer[0] / layer_cycles as f64,
+            1e9 * of_layer[1] / layer_cycles as f64,
+            of_layer[0] / of_layer[1],
         );
-        cycles += n_layers * layer_cycles;
-        macs += n_layers * (m * k * n) as u64;
-        let times = n_layers as f64;
-        (stepped, skipped, product) = (stepped + times * slow, skipped + times * fast, product + times * alone);
+        cycles += layer_cycles;
+        macs += shape.macs();
+        seconds.iter_mut().zip(of_layer).for_each(|(sum, of_layer)| *sum += of_layer);
     }
+    let rate = |seconds: f64| macs as f64 / seconds / 1e9;
+    println!("{} layers, {macs} MACs, {cycles} cycles; golden agrees on all values", layers.len());
     println!(
-        "all: {cycles} cycles, {:.2} GMAC; stepped {stepped:.3} s, skipping {skipped:.3} s, products {product:.3} s",
-        macs as f64 / 1e9
+        "simulated in {:.3} s, {:.2} GMAC/s, {:.1} ns a cycle",
+        seconds[0],
+        rate(seconds[0]),
+        1e9 * seconds[0] / cycles as f64
     );
-    println!("skipping takes {:.2} times as long as the products alone", skipped / product);
+    println!("products alone {:.3} s, {:.2} GMAC/s", seconds[1], rate(seconds[1]));
+    println!("the simulation takes {:.2} times as long as the products alone", seconds[0] / seconds[1]);
     Ok(())
 }

@@ -2,13 +2,14 @@
 
 mod common;
 
-use common::{case, changed, gemm, named};
+use common::{case, changed, gemm, named, programs};
 use spec::config::RawRounding;
-use spec::{Command, Config, LoadTarget, Tokens};
+use spec::{Command, Config, LoadTarget, Tokens, Walk};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command as Process;
+use testbenches::data::Random;
 use testbenches::export::{c_header, testbench};
 use testbenches::verilator::{icarus, verilator_binary, Bench, Run, Tools};
 use testbenches::Problem;
@@ -84,6 +85,26 @@ fn the_testbench_passes_in_verilator_and_fails_on_a_wrong_byte() {
     });
 }
 
+/// The C expression that makes a walk.
+fn c_walk(config: &Config, walk: &Walk) -> String {
+    if *walk == Walk::linear(config.geometry().rows()) {
+        return "systole_linear()".to_owned();
+    }
+    format!(
+        "(systole_walk) {{ {}, {}, {}, {}, {}, {}, {}, {}, {}, {} }}",
+        walk.inner_count,
+        walk.inner_stride,
+        walk.outer_stride,
+        config.numerics().activation().decode(walk.pad.into()),
+        walk.x_start,
+        walk.x_step,
+        walk.x_limit,
+        walk.y_start,
+        walk.y_step,
+        walk.y_limit
+    )
+}
+
 /// The C call that makes a command.
 fn c_call(config: &Config, command: &Command) -> String {
     let bound = |encoded: u16| config.numerics().output().decode(encoded.into());
@@ -106,7 +127,7 @@ fn c_call(config: &Config, command: &Command) -> String {
                 LoadTarget::Table => "SYSTOLE_OPCODE_LOAD_TABLE",
             };
             format!(
-                "systole_load({opcode}, {}, {}u, {}u, {}, {}, {}, {}, {})",
+                "systole_load({opcode}, {}, {}u, {}u, {}, {}, {}, {}, {}, {})",
                 tokens(load.tokens),
                 load.address,
                 load.stride,
@@ -114,25 +135,30 @@ fn c_call(config: &Config, command: &Command) -> String {
                 load.requests,
                 load.rows_per_request,
                 load.row_bits,
-                load.buffer_row
+                load.buffer_row,
+                load.lane_group
             )
         }
         Command::Execute(execute) => format!(
-            "systole_execute({}{}{}{}, {}, {}, {}, {}, {})",
+            "systole_execute({}{}{}{}{}, {}, {}, {}, {}, {}, {}, {})",
             tokens(execute.tokens),
             flag(execute.half, "SYSTOLE_HALF"),
             flag(execute.overwrite, "SYSTOLE_OVERWRITE"),
             flag(execute.push_late, "SYSTOLE_PUSH_LATE"),
+            flag(execute.maximum, "SYSTOLE_MAXIMUM"),
             execute.rows,
             execute.activation_row,
             execute.weight_row,
             execute.accumulator_row,
-            execute.k
+            execute.accumulator_step,
+            execute.k,
+            c_walk(config, &execute.walk)
         ),
         Command::Store(store) => format!(
-            "systole_store({}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}u, {}, {}, {}u)",
+            "systole_store({}{}{}, {}, {}u, {}u, {}, {}, {}, {}, {}, {}, {}u, {}, {}, {}u)",
             tokens(store.tokens),
             flag(store.half, "SYSTOLE_HALF"),
+            flag(store.table, "SYSTOLE_TABLE"),
             store.rows,
             store.address,
             store.stride,
@@ -141,6 +167,7 @@ fn c_call(config: &Config, command: &Command) -> String {
             store.tiles,
             store.last_groups,
             store.parameter_row,
+            store.terms,
             store.row_bits,
             bound(store.low),
             bound(store.high),
@@ -188,6 +215,7 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
             commands.extend(case.problem().unwrap_or_else(|e| panic!("{e}")).compiled.program.commands);
         }
         commands.truncate(400);
+        commands.extend(programs::program(config.clone(), &mut Random::new(1)).commands);
         commands.extend(greatest(&config));
         let body: String =
             commands.iter().map(|command| format!("    show({});\n", c_call(&config, command))).collect();
@@ -200,9 +228,9 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
     }
 }
 
-/// One command of each kind with every field at its greatest value; the bounds are the output's extremes, and all ones.
+/// Commands of each kind with every field at its greatest value; pads, bounds and starts of walks also at their least.
 fn greatest(config: &Config) -> Vec<Command> {
-    let output = config.numerics().output();
+    let (activation, output) = (config.numerics().activation(), config.numerics().output());
     let encode = |value| u16::try_from(output.encode(value)).expect("at most 16 bits");
     let ones = encode(if output.is_signed() { -1 } else { output.max() });
     let tokens = Tokens { pop_first: true, pop_second: true, push_first: true, push_second: true };
@@ -217,40 +245,58 @@ fn greatest(config: &Config) -> Vec<Command> {
         tiles: u16::MAX,
         last_groups: 128,
         parameter_row: u16::MAX,
-        terms: 1,
-        table: false,
+        terms: 15,
+        table: true,
         row_bits: (1 << 28) - 1,
         low: encode(output.min()),
         high: encode(output.max()),
         index: u32::MAX,
     };
+    let load = spec::Load {
+        target: LoadTarget::Parameters,
+        tokens,
+        address: u32::MAX,
+        stride: u32::MAX,
+        start_bit: 7,
+        requests: u16::MAX,
+        rows_per_request: u16::MAX,
+        row_bits: u16::MAX,
+        buffer_row: u16::MAX,
+        lane_group: 15,
+    };
+    let execute = spec::Execute {
+        tokens,
+        half: true,
+        overwrite: true,
+        push_late: true,
+        maximum: true,
+        accumulator_step: 15,
+        rows: u16::MAX,
+        activation_row: u16::MAX,
+        weight_row: u16::MAX,
+        accumulator_row: u16::MAX,
+        k: u16::MAX,
+        walk: Walk {
+            inner_count: u16::MAX,
+            inner_stride: u16::MAX,
+            outer_stride: u16::MAX,
+            pad: u16::try_from(activation.encode(activation.max())).expect("at most 16 bits"),
+            x_start: (1 << 19) - 1,
+            x_step: 0xfff,
+            x_limit: (1 << 19) - 1,
+            y_start: i16::MAX,
+            y_step: 0xfff,
+            y_limit: 0x7fff,
+        },
+    };
+    let least = u16::try_from(activation.encode(activation.min())).expect("at most 16 bits");
+    let least = Walk { pad: least, x_start: -(1 << 19), y_start: i16::MIN, ..execute.walk };
     vec![
-        Command::Load(spec::Load {
-            target: LoadTarget::Parameters,
-            tokens,
-            address: u32::MAX,
-            stride: u32::MAX,
-            start_bit: 7,
-            requests: u16::MAX,
-            rows_per_request: u16::MAX,
-            row_bits: u16::MAX,
-            buffer_row: u16::MAX,
-            lane_group: 0,
-        }),
-        Command::Execute(spec::Execute {
-            tokens,
-            half: true,
-            overwrite: true,
-            push_late: true,
-            maximum: false,
-            accumulator_step: 1,
-            rows: u16::MAX,
-            activation_row: u16::MAX,
-            weight_row: u16::MAX,
-            accumulator_row: u16::MAX,
-            k: u16::MAX,
-            walk: spec::Walk::linear(128),
-        }),
+        Command::Load(load),
+        Command::Load(spec::Load { target: LoadTarget::Table, ..load }),
+        Command::Execute(execute),
+        Command::Execute(spec::Execute { walk: least, ..execute }),
+        Command::Execute(spec::Execute { walk: Walk::linear(config.geometry().rows()), ..execute }),
         Command::Store(store),
         Command::Store(spec::Store { low: ones, high: ones, ..store }),
         Command::Seed(spec::Seed { key: u64::MAX - 1, mask: u32::MAX, row_stride: u32::MAX }),
@@ -275,6 +321,7 @@ fn the_header_has_the_sizes_of_tiny() {
         ("MAX_K", 1024),
         // 12 + 12 + 5 + 6 bits, padded to bytes.
         ("PARAMETER_BITS", 40),
+        ("ACTIVATION_TABLE", 0),
         ("ACTIVATION_BUFFER_ROWS", 32),
         ("WEIGHT_BUFFER_ROWS", 6),
         ("ACCUMULATOR_ROWS", 16),
