@@ -17,7 +17,7 @@ pub struct Program {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ProgramError {
     #[error("command {index}: {field} = {value} must be in {min}..={max}")]
-    Field { index: usize, field: &'static str, value: u64, min: u64, max: u64 },
+    Field { index: usize, field: &'static str, value: i64, min: i64, max: i64 },
     #[error("command {index}: {field} = {value} must be a multiple of {multiple}")]
     Multiple { index: usize, field: &'static str, value: u64, multiple: u64 },
     #[error("command {index}: {what} {from}..{to} is outside its {size} {unit}")]
@@ -66,6 +66,11 @@ pub fn validate(config: &Config, commands: &[Command], memory_bytes: usize) -> R
     Ok(())
 }
 
+/// Sizes and counts are far below 2^63.
+fn signed(value: u64) -> i64 {
+    value as i64
+}
+
 struct Fields<'a> {
     index: usize,
     config: &'a Config,
@@ -73,7 +78,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn range(&self, field: &'static str, value: u64, min: u64, max: u64) -> Result<(), ProgramError> {
+    fn range(&self, field: &'static str, value: i64, min: i64, max: i64) -> Result<(), ProgramError> {
         if (min..=max).contains(&value) {
             Ok(())
         } else {
@@ -110,7 +115,7 @@ impl Fields<'_> {
             return Err(ProgramError::Outside { index: self.index, what: "memory", from, to, size, unit: "bytes" });
         }
         let beats = (8 * bus - 1 + bits).div_ceil(8 * bus);
-        self.range("beats of a burst", beats, 1, 65_535)
+        self.range("beats of a burst", signed(beats), 1, 65_535)
     }
 
     fn load(&self, load: &Load) -> Result<(), ProgramError> {
@@ -137,10 +142,10 @@ impl Fields<'_> {
         if load.lane_group > 0 {
             let groups = if load.target == LoadTarget::Activations { 7 } else { 0 };
             self.range("lane_group", load.lane_group.into(), 0, groups)?;
-            let group_bits = u64::from(element_bits) << (load.lane_group - 1);
-            let limit = group_bits.min(g.bus_bits() as u64);
+            let group_bits = i64::from(element_bits) << (load.lane_group - 1);
+            let limit = group_bits.min(g.bus_bits() as i64);
             self.range("row_bits of a lane group", load.row_bits.into(), element_bits.into(), limit)?;
-            self.range("lanes of a lane group", 1 << (load.lane_group - 1), 1, g.rows() as u64)?;
+            self.range("lanes of a lane group", 1 << (load.lane_group - 1), 1, g.rows() as i64)?;
         }
         let n_rows = u64::from(load.requests) * u64::from(load.rows_per_request);
         self.rows("buffer", load.buffer_row.into(), n_rows.div_ceil(rows_per_buffer_row), depth)?;
@@ -151,8 +156,8 @@ impl Fields<'_> {
     fn execute(&self, execute: &Execute) -> Result<(), ProgramError> {
         let g = self.config.geometry();
         let rows = u64::from(execute.rows);
-        self.range("rows", rows, 1, u16::MAX.into())?;
-        self.range("k", execute.k.into(), 1, g.rows() as u64)?;
+        self.range("rows", execute.rows.into(), 1, u16::MAX.into())?;
+        self.range("k", execute.k.into(), 1, g.rows() as i64)?;
         self.range("accumulator_step", execute.accumulator_step.into(), 0, 15)?;
         self.walk(execute)?;
         self.rows("weight buffer", execute.weight_row.into(), execute.k.into(), g.weight_buffer_rows())?;
@@ -164,20 +169,20 @@ impl Fields<'_> {
     fn walk(&self, execute: &Execute) -> Result<(), ProgramError> {
         let (n, g, walk) = (self.config.numerics(), self.config.geometry(), &execute.walk);
         let step = (1 << Walk::STEP_BITS) - 1;
-        let (x_max, y_max) = ((1_u64 << (Walk::X_BITS - 1)) - 1, (1_u64 << (Walk::Y_BITS - 1)) - 1);
+        let (x_end, y_end) = (1 << (Walk::X_BITS - 1), 1 << (Walk::Y_BITS - 1));
         self.range("inner_count", walk.inner_count.into(), 1, u16::MAX.into())?;
         self.range("pad", walk.pad.into(), 0, (1 << n.activation().bits()) - 1)?;
         self.range("x_step", walk.x_step.into(), 0, step)?;
         self.range("y_step", walk.y_step.into(), 0, step)?;
-        self.range("x_limit", walk.x_limit.into(), 0, x_max)?;
-        self.range("y_limit", walk.y_limit.into(), 0, y_max)?;
-        self.range("x_start + 2^19", (i64::from(walk.x_start) + (1 << 19)).max(0) as u64, 0, (1 << 20) - 1)?;
+        self.range("x_limit", walk.x_limit.into(), 0, x_end - 1)?;
+        self.range("y_limit", walk.y_limit.into(), 0, y_end - 1)?;
+        self.range("x_start", walk.x_start.into(), -x_end, x_end - 1)?;
         let rows = i64::from(execute.rows);
         let inner = i64::from(walk.inner_count).min(rows) - 1;
         let last_x = i64::from(walk.x_start) + inner * i64::from(walk.x_step);
         let last_y = i64::from(walk.y_start) + (rows - 1) / i64::from(walk.inner_count) * i64::from(walk.y_step);
-        self.range("the last x", last_x.max(0) as u64, 0, x_max)?;
-        self.range("the last y", last_y.max(0) as u64, 0, y_max)?;
+        self.range("the last x", last_x, -x_end, x_end - 1)?;
+        self.range("the last y", last_y, -y_end, y_end - 1)?;
         for place in walk.places(execute.activation_row, g.rows()).take(execute.rows.into()) {
             if place.keep_from < place.keep_to {
                 self.rows("activation buffer", place.row.into(), 1, g.activation_buffer_rows())?;
@@ -191,7 +196,7 @@ impl Fields<'_> {
         let column_groups = g.column_groups() as u64;
         self.range("rows", store.rows.into(), 1, u16::MAX.into())?;
         self.range("tiles", store.tiles.into(), 1, u16::MAX.into())?;
-        self.range("last_groups", store.last_groups.into(), 1, column_groups)?;
+        self.range("last_groups", store.last_groups.into(), 1, signed(column_groups))?;
         self.range("terms", store.terms.into(), 1, 15)?;
         if store.table && !n.activation_table() {
             return Err(ProgramError::NoTable { index: self.index, what: "a store with table" });
@@ -204,7 +209,8 @@ impl Fields<'_> {
         let element_bits = u64::from(n.output().bits());
         let group_bits = g.requantizer_lanes() as u64 * element_bits;
         self.range("row_bits", store.row_bits.into(), 1, (1 << 28) - 1)?;
-        self.range("row_bits", store.row_bits.into(), (groups - 1) * group_bits + 1, groups * group_bits)?;
+        let (least, most) = ((groups - 1) * group_bits + 1, groups * group_bits);
+        self.range("row_bits", store.row_bits.into(), signed(least), signed(most))?;
         self.multiple("row_bits", store.row_bits.into(), element_bits)?;
         let (min, max) = (n.output().min(), n.output().max());
         // Bits above the output's width stand for values above its range.

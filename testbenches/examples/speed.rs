@@ -11,6 +11,9 @@ use std::time::Instant;
 use testbenches::data::Random;
 use testbenches::{Data, Problem};
 
+/// Of each layer, and of its product.
+const N_RUNS: usize = 6;
+
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// `default` with room for the 4,608 terms of the last convolutions.
@@ -66,22 +69,12 @@ fn patches(problem: &Problem, shape: TopologyShape) -> Result<Vec<i32>> {
     Ok(patches)
 }
 
-/// Seconds of one thing and of another, each the least of a few runs that take turns: the machine has other things to
-/// do, too.
-fn least<A, B>(mut one: impl FnMut() -> Result<A>, mut other: impl FnMut() -> Result<B>) -> Result<([f64; 2], A)> {
-    fn timed<T>(work: &mut impl FnMut() -> Result<T>, least: &mut f64) -> Result<T> {
-        let start = Instant::now();
-        let result = work()?;
-        *least = least.min(start.elapsed().as_secs_f64());
-        Ok(result)
-    }
-    let mut seconds = [f64::INFINITY; 2];
-    let mut result = timed(&mut one, &mut seconds[0])?;
-    for _ in 0..5 {
-        timed(&mut other, &mut seconds[1])?;
-        result = timed(&mut one, &mut seconds[0])?;
-    }
-    Ok((seconds, result))
+/// Seconds of the work that `work` does with what `prepare` gives, and its result.
+fn timed<P, T>(prepare: impl Fn() -> P, work: impl Fn(P) -> Result<T>) -> Result<(f64, T)> {
+    let prepared = prepare();
+    let start = Instant::now();
+    let result = work(prepared)?;
+    Ok((start.elapsed().as_secs_f64(), result))
 }
 
 fn main() -> Result<()> {
@@ -101,10 +94,18 @@ fn main() -> Result<()> {
             let Operation::Convolution { weights, .. } = &problem.network.layers[0].operation else {
                 return Err("the layer is a convolution".into());
             };
-            let (seconds, finished) = least(
-                || Ok(sim::run_unobserved(&config, problem.environment())?),
-                || Ok(golden::matmul_fast::<i32>(config.numerics(), product, &patches, weights)?),
-            )?;
+            // The least of a few runs that take turns: the machine has other things to do, too.
+            let mut seconds = [f64::INFINITY; 2];
+            let mut finished = None;
+            for _ in 0..N_RUNS {
+                let (simulated, run) =
+                    timed(|| problem.environment(), |environment| Ok(sim::run_unobserved(&config, environment)?))?;
+                let (multiplied, _) =
+                    timed(|| (), |()| Ok(golden::matmul_fast::<i32>(config.numerics(), product, &patches, weights)?))?;
+                seconds = [seconds[0].min(simulated), seconds[1].min(multiplied)];
+                finished = Some(run);
+            }
+            let finished = finished.ok_or("nothing was run")?;
             if finished.memory != problem.golden_memory()? {
                 return Err(format!("{}: the memory differs from golden's", layer.name).into());
             }

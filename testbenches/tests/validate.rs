@@ -2,72 +2,12 @@
 
 mod common;
 
-use common::hand::{resident, with_tokens, Hand, FOLDS, NO_TOKENS};
-use common::named;
-use spec::{validate, Command, Config, Execute, Load, OrderError, ProgramError, Store, Tokens};
+use common::hand::{with_tokens, FOLDS, NO_TOKENS};
+use common::legal::{Legal, ACTIVATIONS, FIRST_FOLD, LAST_FOLD, PARAMETERS, STORE, WEIGHTS};
+use spec::{validate, Command, Load, OrderError, ProgramError, Tokens};
 use std::collections::VecDeque;
 use testbenches::data::Random;
 use testbenches::random;
-
-/// Places in the program of [`resident`].
-const ACTIVATIONS: usize = 0;
-const WEIGHTS: usize = 1;
-const PARAMETERS: usize = 2;
-const FIRST_FOLD: usize = 3;
-const LAST_FOLD: usize = FIRST_FOLD + FOLDS - 1;
-const STORE: usize = LAST_FOLD + 1;
-
-struct Legal {
-    config: Config,
-    hand: Hand,
-}
-
-impl Legal {
-    fn new() -> Self {
-        let config = named("tiny");
-        let hand = resident(&config, 2);
-        assert_eq!(validate(&config, &hand.commands, hand.memory.len()), Ok(()));
-        Self { config, hand }
-    }
-
-    /// The refusal of the program after a change.
-    fn refusal(&self, change: impl FnOnce(&mut Vec<Command>)) -> String {
-        let mut commands = self.hand.commands.clone();
-        change(&mut commands);
-        let error = validate(&self.config, &commands, self.hand.memory.len()).expect_err("the change breaks it");
-        error.to_string()
-    }
-
-    /// The refusal after a change of one command's token flags, or of two.
-    fn tokens(&self, changes: &[(usize, Tokens)]) -> String {
-        self.refusal(|commands| {
-            for &(index, tokens) in changes {
-                commands[index] = with_tokens(commands[index], tokens);
-            }
-        })
-    }
-
-    fn load(&self, change: impl FnOnce(&mut Load)) -> String {
-        self.refusal(|commands| match &mut commands[ACTIVATIONS] {
-            Command::Load(load) => change(load),
-            other => panic!("{other:?}"),
-        })
-    }
-
-    fn execute(&self, change: impl FnOnce(&mut Execute)) -> String {
-        self.refusal(|commands| match &mut commands[FIRST_FOLD] {
-            Command::Execute(execute) => change(execute),
-            other => panic!("{other:?}"),
-        })
-    }
-
-    fn store(&self, change: impl FnOnce(&mut Store)) -> String {
-        self.refusal(|commands| match &mut commands[STORE] {
-            Command::Store(store) => change(store),
-            other => panic!("{other:?}"),
-        })
-    }
-}
 
 const POP_FIRST: Tokens = Tokens { pop_first: true, ..NO_TOKENS };
 const POP_SECOND: Tokens = Tokens { pop_second: true, ..NO_TOKENS };
@@ -82,7 +22,16 @@ fn a_missing_token_is_a_race() {
     // Execute waits for neither load.
     assert_eq!(
         legal.tokens(&[(WEIGHTS, NO_TOKENS), (FIRST_FOLD, NO_TOKENS)]),
-        format!("command {FIRST_FOLD}: {}", race("activation buffer row 0", "load", 1))
+        format!("command {FIRST_FOLD}: {}", race("weight buffer row 0", "load", 2))
+    );
+    // It waits for the weights only, which are loaded first.
+    assert_eq!(
+        legal.refusal(|commands| {
+            let weights = with_tokens(commands[WEIGHTS], PUSH_FIRST);
+            commands[WEIGHTS] = with_tokens(commands[ACTIVATIONS], NO_TOKENS);
+            commands[ACTIVATIONS] = weights;
+        }),
+        format!("command {FIRST_FOLD}: {}", race("activation buffer row 0", "load", 2))
     );
     // It waits for the activations only.
     assert_eq!(
@@ -231,7 +180,7 @@ fn fields_are_within_the_machine() {
         (legal.execute(|execute| execute.k = 3), "command 3: k = 3 must be in 1..=2".to_owned()),
         (
             legal.execute(|execute| execute.activation_row = 31),
-            "command 3: activation buffer 31..33 is outside its 32 rows".to_owned(),
+            "command 3: activation buffer 32..33 is outside its 32 rows".to_owned(),
         ),
         (
             legal.execute(|execute| execute.weight_row = 5),

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub mod hand;
+pub mod legal;
 pub mod plain;
 pub mod programs;
 
