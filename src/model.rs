@@ -4,7 +4,7 @@ use crate::files;
 use anyhow::{bail, ensure, Context, Result};
 use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::{Matrix, Npz};
-use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile};
+use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile, OnnxError};
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
 use sim::Stalls;
 use spec::config::RawNumerics;
@@ -112,7 +112,12 @@ fn is_zip(path: &Path) -> Result<bool> {
 /// Reads an ONNX model; what is left out of it is told on standard error.
 pub fn onnx(path: &Path, dimensions: &[(String, usize)]) -> Result<Imported> {
     let at = || path.display().to_string();
-    let model = ModelFile::read(path).with_context(at)?;
+    let model = match ModelFile::read(path) {
+        Ok(model) => model,
+        // These name the file themselves.
+        Err(error @ (OnnxError::Read { .. } | OnnxError::TooLarge { .. })) => return Err(error.into()),
+        Err(error) => return Err(error).with_context(at),
+    };
     let options = ImportOptions { dimensions: dimensions.to_vec() };
     let imported = import(&model, &options).with_context(at)?;
     for note in notes(&model, &options).with_context(at)? {
