@@ -2,15 +2,14 @@
 
 mod common;
 
-use common::{case, changed, gemm, named, programs};
+use common::{c::run_c, case, changed, gemm, named, programs};
 use spec::config::RawRounding;
 use spec::{Command, Config, LoadTarget, Tokens, Walk};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command as Process;
 use testbenches::data::Random;
-use testbenches::export::{c_header, testbench};
+use testbenches::export::testbench;
 use testbenches::verilator::{icarus, verilator_binary, Bench, Run, Tools};
 use testbenches::Problem;
 
@@ -180,31 +179,6 @@ fn c_call(config: &Config, command: &Command) -> String {
     }
 }
 
-/// Compiles a C program against the header and gives what it prints.
-fn run_c(config: &Config, body: &str) -> String {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("systole.h"), c_header(config)).expect("a temporary folder can be written");
-    let text = format!(
-        "#include <stdio.h>\n#include \"systole.h\"\n#include \"systole.h\"\n\
-         static void show(systole_command c) {{\n\
-         \x20   for (int i = 0; i < 8; i++) printf(\"%08lx%c\", (unsigned long)c.word[i], i < 7 ? ' ' : '\\n');\n}}\n\
-         static void number(unsigned long value) {{ printf(\"%lu\\n\", value); }}\n\
-         int main(void) {{\n{body}    return 0;\n}}\n"
-    );
-    fs::write(path("main.c"), text).expect("a temporary folder can be written");
-    let gcc = Process::new("gcc")
-        .args(["-Wall", "-Wextra", "-Werror", "-std=c99", "-pedantic", "-Wno-unused-function", "-o"])
-        .arg(path("main"))
-        .arg(path("main.c"))
-        .output()
-        .expect("gcc is installed");
-    assert!(gcc.status.success(), "{}", String::from_utf8_lossy(&gcc.stderr));
-    let output = Process::new(path("main")).output().expect("it was just built");
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("it prints digits")
-}
-
 #[test]
 fn the_header_encodes_commands_as_the_machine_decodes_them() {
     for config in Config::NAMED.map(named).into_iter().chain([stochastic()]) {
@@ -219,7 +193,7 @@ fn the_header_encodes_commands_as_the_machine_decodes_them() {
         commands.extend(greatest(&config));
         let body: String =
             commands.iter().map(|command| format!("    show({});\n", c_call(&config, command))).collect();
-        let printed = run_c(&config, &body);
+        let printed = run_c(&config, "", &body);
         assert_eq!(printed.lines().count(), commands.len());
         for (line, command) in printed.lines().zip(&commands) {
             let words: Vec<String> = command.encode().iter().map(|word| format!("{word:08x}")).collect();
@@ -350,7 +324,7 @@ fn the_header_has_the_sizes_of_tiny() {
         writeln!(body, "    number(SYSTOLE_{name});").expect("writing to a string cannot fail");
     }
     body.push_str("    show(systole_finish());\n");
-    let printed = run_c(&named("tiny"), &body);
+    let printed = run_c(&named("tiny"), "", &body);
     for (line, (name, value)) in printed.lines().zip(expected) {
         assert_eq!(line, value.to_string(), "SYSTOLE_{name}");
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::hand::{resident, with_tokens, Hand, FOLDS, NO_TOKENS};
-use common::{agree, case, changed, gemm, named, options, rtl};
+use common::{agree, case, changed, gemm, named, options, rtl, same_counters};
 use sim::{Machine, RunError};
 use spec::{Command, Config, Counter, Counters, OrderError, ProgramError, Tokens};
 use testbenches::engine::{run_from_reset, run_pins, run_simulator, EngineError};
@@ -21,16 +21,6 @@ fn problem(case: &Case) -> Problem {
 
 fn counters(outcome: &Outcome) -> Counters {
     outcome.counters.expect("an engine with pins counts")
-}
-
-/// Requires equal counters; the failure lists those that differ.
-fn same_counters(context: &str, simulator: &Counters, rtl: &Counters) {
-    let differing: Vec<String> = simulator
-        .iter()
-        .filter(|&(counter, expected)| rtl.get(counter) != expected)
-        .map(|(counter, expected)| format!("{}: simulator {expected}, RTL {}", counter.name(), rtl.get(counter)))
-        .collect();
-    assert!(differing.is_empty(), "{context}: {}", differing.join("; "));
 }
 
 /// A dozen cases: every third is broken off by a reset first, every other has back-pressure.

@@ -1,13 +1,14 @@
 //! What the tests share: configurations, cases with a failure text, and programs written by hand.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod c;
 pub mod hand;
 pub mod legal;
 pub mod plain;
 pub mod programs;
 
 use spec::config::RawConfig;
-use spec::Config;
+use spec::{Config, Counters};
 use testbenches::data::Random;
 use testbenches::rtl::Rtl;
 use testbenches::verify::{run_case, CaseReport, Engines};
@@ -79,4 +80,14 @@ fn differences(comparison: &Comparison) -> String {
         comparison.others_differing,
         list.join("; ")
     )
+}
+
+/// Requires equal counters; the failure lists those that differ.
+pub fn same_counters(context: &str, simulator: &Counters, rtl: &Counters) {
+    let differing: Vec<String> = simulator
+        .iter()
+        .filter(|&(counter, expected)| rtl.get(counter) != expected)
+        .map(|(counter, expected)| format!("{}: simulator {expected}, RTL {}", counter.name(), rtl.get(counter)))
+        .collect();
+    assert!(differing.is_empty(), "{context}: {}", differing.join("; "));
 }
