@@ -80,6 +80,11 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
         Ok(Loaded { config, float: None, quantized, test, labels })
     };
     if is_zip(&files.model)? {
+        ensure!(
+            source.dimensions.is_empty(),
+            "--dimension has no effect: {} is quantized already",
+            files.model.display()
+        );
         let quantized = QuantizedNetwork::from_npz(read(&files.model)?).with_context(at_model)?;
         same_numerics(&config, quantized.numerics()).with_context(at_model)?;
         return of_integers(&mut npz, config, quantized);
@@ -112,6 +117,9 @@ fn is_zip(path: &Path) -> Result<bool> {
 /// Reads an ONNX model; what is left out of it is told on standard error.
 pub fn onnx(path: &Path, dimensions: &[(String, usize)]) -> Result<Imported> {
     let at = || path.display().to_string();
+    for (at, (name, _)) in dimensions.iter().enumerate() {
+        ensure!(dimensions[..at].iter().all(|(other, _)| other != name), "--dimension {name} is given twice");
+    }
     let model = match ModelFile::read(path) {
         Ok(model) => model,
         // These name the file themselves.
