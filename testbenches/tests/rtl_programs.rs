@@ -44,7 +44,7 @@ fn first_difference(expected: &[u8], memory: &[u8]) -> Option<(usize, u8, u8)> {
     Some((address, expected[address], memory[address]))
 }
 
-const N_PROGRAMS: u64 = 40;
+const N_PROGRAMS: u64 = 200;
 
 /// Rows of two lanes; no table, one requantizer lane.
 #[test]
