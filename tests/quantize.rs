@@ -130,7 +130,7 @@ fn quantize_refuses_what_cannot_be() {
     ] {
         work.refuses(&quantize(&model, &data, &rest), message);
     }
-    work.refuses(&quantize("none.onnx", &data, &["-o", "out"]), "cannot read none.onnx");
+    work.refuses(&quantize("none.onnx", &data, &["-o", "out"]), "none.onnx: No such file");
     work.refuses(&quantize(&model, "none.npz", &["-o", "out"]), "cannot read none.npz");
     work.refuses(&quantize(&model, &model, &["-o", "out"]), "the file is not a complete npz archive");
 }

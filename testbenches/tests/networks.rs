@@ -3,7 +3,7 @@
 mod common;
 
 use golden::{Extent, Form, Operation, Window};
-use spec::Config;
+use spec::{Config, Counter};
 use std::collections::BTreeMap;
 use testbenches::data::Random;
 use testbenches::{random, Case, NetworkCase};
@@ -104,6 +104,26 @@ fn both_forms_of_golden_agree_on_random_networks() {
         values += naive.iter().map(Vec::len).sum::<usize>();
     }
     assert!(values > 10_000, "{values} values");
+}
+
+#[test]
+fn compiled_networks_give_goldens_values_in_the_cycles_of_the_closed_form() {
+    for seed in 2000..2600 {
+        let (_, case) = drawn(seed);
+        let problem = case.problem().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let golden = problem.golden_memory().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let ideal = Case { stall_percent: 0, ..case }.problem().unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        for problem in [&problem, &ideal] {
+            let finished = sim::run(&problem.config, problem.environment(), |_, _| {})
+                .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            assert!(finished.memory == golden, "seed {seed}: the memory differs from golden's");
+            if problem.stalls.percent == 0 {
+                let predicted =
+                    sim::predict(&problem.config, &problem.compiled.program.commands, problem.latency).cycles;
+                assert_eq!(finished.counters.get(Counter::Cycles), predicted, "seed {seed}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -33,9 +33,14 @@ pub fn config(random: &mut Random) -> Config {
 /// Rounds of loads, folds and stores for a configuration. Round g waits for round g - `lag` where it reuses what that
 /// used: with a lag of 2 each round has a half of every buffer, and two rounds overlap.
 pub fn program(config: Config, random: &mut Random) -> RandomProgram {
-    let data: Vec<u8> = (0..2000).map(|_| random.word() as u8).collect();
+    let (n, g) = (config.numerics(), config.geometry());
+    let activations = g.activation_buffer_rows() * g.rows() * n.activation().bits() as usize;
+    let weights = g.weight_buffer_rows() * g.cols() * n.weight().bits() as usize;
+    // A load may fill a whole buffer from one piece.
+    let data_bytes = (activations.max(weights) / 8 + 100).max(2000);
+    let data: Vec<u8> = (0..data_bytes).map(|_| random.word() as u8).collect();
     let lag = random.between(1, 2) as usize;
-    let mut maker = Maker { config, random, commands: Vec::new(), memory: data, data: 0..2000, lag };
+    let mut maker = Maker { config, random, commands: Vec::new(), memory: data, data: 0..data_bytes, lag };
     let n_rounds = maker.random.between(1, 5) as usize;
     for round in 0..n_rounds {
         maker.round(round, round + lag < n_rounds);
