@@ -79,7 +79,10 @@ pub struct LayerReport {
     pub stream_cycles: u64,
     pub stalls: Stalls,
     pub usage: Usage,
-    /// Bytes that an image moves, times 30.
+    /// At the stated clock, if the layer were alone: 2 operations a MAC, images of the batch.
+    pub gops: f64,
+    pub frames_per_second: f64,
+    /// Bytes that an image of the batch moves, times 30.
     pub bytes_per_second_at_30_fps: f64,
     pub float_bytes: u64,
     pub weight_bytes: u64,
@@ -114,7 +117,7 @@ fn weights(layer: &golden::Layer) -> usize {
 }
 
 /// The layers of a program that ran.
-pub fn reports(problem: &Problem, run: &ByLayer) -> Result<Vec<LayerReport>> {
+pub fn reports(problem: &Problem, run: &ByLayer, clock_mhz: f64) -> Result<Vec<LayerReport>> {
     let last = run.outcome.counters.context("the simulator counts")?;
     let peaks = peaks(problem)?;
     let plans = &problem.compiled.layers;
@@ -123,7 +126,7 @@ pub fn reports(problem: &Problem, run: &ByLayer) -> Result<Vec<LayerReport>> {
         let from = index.checked_sub(1).map_or(Counters::ZERO, |before| run.starts[before]);
         let to = run.starts.get(index).copied().unwrap_or(last);
         let cycles = |counter| to.get(counter) - from.get(counter);
-        reports.push(report(problem, index, plan, &cycles, &peaks));
+        reports.push(report(problem, index, plan, &cycles, &peaks, clock_mhz));
     }
     Ok(reports)
 }
@@ -134,6 +137,7 @@ fn report(
     plan: &LayerPlan,
     cycles: &dyn Fn(Counter) -> u64,
     peaks: &[ChannelPeaks],
+    clock_mhz: f64,
 ) -> LayerReport {
     let (g, layer) = (problem.config.geometry(), &problem.network.layers[index]);
     let usage = Usage::of(&problem.config, &problem.compiled.program.commands[plan.commands.clone()]);
@@ -141,7 +145,8 @@ fn report(
     let n_weights = weights(layer) as u64;
     let total = cycles(Counter::Cycles);
     LayerReport {
-        name: plan.name.clone(),
+        // A name may hold anything; a terminal and a table shall not obey it.
+        name: plan.name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect(),
         operation: plan.operation,
         input: extent(plan.input),
         output: extent(plan.output_extent),
@@ -165,6 +170,8 @@ fn report(
             drain: cycles(Counter::ExecuteDrain),
         },
         usage,
+        gops: 2e-3 * plan.macs as f64 * clock_mhz / total.max(1) as f64,
+        frames_per_second: problem.batch as f64 * clock_mhz * 1e6 / total.max(1) as f64,
         bytes_per_second_at_30_fps: 30.0 * usage.payload.bytes() / problem.batch as f64,
         float_bytes: 4 * (n_weights + if n_weights > 0 { plan.shape.n as u64 } else { 0 }),
         weight_bytes: (n_weights * u64::from(problem.config.numerics().weight().bits())).div_ceil(8),
@@ -271,7 +278,7 @@ pub fn csv(layers: &[LayerReport]) -> String {
     let mut out = String::from(
         "name,operation,input,output,m,k,n,macs,cycles,predicted_cycles,utilization,stream_cycles,preload,wait_load,\
          wait_store,wait_space,wait_command,drain,activation_bytes,weight_bytes,parameter_bytes,output_bytes,activation_rows,\
-         weight_rows,parameter_rows,accumulator_rows,bytes_per_second_at_30_fps,saturated,outputs,accumulator_least,\
+         weight_rows,parameter_rows,accumulator_rows,gops,frames_per_second,bytes_per_second_at_30_fps,saturated,outputs,accumulator_least,\
          accumulator_greatest\n",
     );
     for l in layers {
@@ -280,7 +287,7 @@ pub fn csv(layers: &[LayerReport]) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
-            "\"{}\",{},{},{},{},{},{},{},{},{},{:.6},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.0},{},{},{},{}",
+            "\"{}\",{},{},{},{},{},{},{},{},{},{:.6},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.4},{:.2},{:.0},{},{},{},{}",
             l.name.replace('"', "\"\""),
             l.operation,
             times(l.input),
@@ -307,6 +314,8 @@ pub fn csv(layers: &[LayerReport]) -> String {
             r.weights,
             r.parameters,
             r.accumulator,
+            l.gops,
+            l.frames_per_second,
             l.bytes_per_second_at_30_fps,
             l.saturated,
             l.outputs,

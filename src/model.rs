@@ -4,7 +4,7 @@ use crate::files;
 use anyhow::{bail, ensure, Context, Result};
 use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::{Matrix, Npz};
-use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile};
+use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile, OnnxError};
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
 use sim::Stalls;
 use spec::config::RawNumerics;
@@ -80,6 +80,11 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
         Ok(Loaded { config, float: None, quantized, test, labels })
     };
     if is_zip(&files.model)? {
+        ensure!(
+            source.dimensions.is_empty(),
+            "--dimension has no effect: {} is quantized already",
+            files.model.display()
+        );
         let quantized = QuantizedNetwork::from_npz(read(&files.model)?).with_context(at_model)?;
         same_numerics(&config, quantized.numerics()).with_context(at_model)?;
         return of_integers(&mut npz, config, quantized);
@@ -112,7 +117,15 @@ fn is_zip(path: &Path) -> Result<bool> {
 /// Reads an ONNX model; what is left out of it is told on standard error.
 pub fn onnx(path: &Path, dimensions: &[(String, usize)]) -> Result<Imported> {
     let at = || path.display().to_string();
-    let model = ModelFile::read(path).with_context(at)?;
+    for (at, (name, _)) in dimensions.iter().enumerate() {
+        ensure!(dimensions[..at].iter().all(|(other, _)| other != name), "--dimension {name} is given twice");
+    }
+    let model = match ModelFile::read(path) {
+        Ok(model) => model,
+        // These name the file themselves.
+        Err(error @ (OnnxError::Read { .. } | OnnxError::TooLarge { .. })) => return Err(error.into()),
+        Err(error) => return Err(error).with_context(at),
+    };
     let options = ImportOptions { dimensions: dimensions.to_vec() };
     let imported = import(&model, &options).with_context(at)?;
     for note in notes(&model, &options).with_context(at)? {

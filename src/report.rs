@@ -190,6 +190,9 @@ pub struct Speed {
     pub gops: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<Frames>,
+    /// Payload bytes a second for 30 frames a second that come one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth_single: Option<f64>,
 }
 
 /// Frames per second: rows of a batch, and one row alone.
@@ -279,7 +282,15 @@ impl Report {
         }
         self.print_speed(out);
         let per_second: f64 = self.layers.iter().map(|layer| layer.bytes_per_second_at_30_fps).sum();
-        line!(out, "bandwidth for 30 FPS   {:.3} MB/s of payload", per_second / 1e6);
+        line!(
+            out,
+            "bandwidth for 30 FPS   {:.3} MB/s of payload in batches of {}{}",
+            per_second / 1e6,
+            self.run.rows,
+            self.speed
+                .bandwidth_single
+                .map_or(String::new(), |single| format!(", {:.3} MB/s one by one", single / 1e6))
+        );
         line!(out, "\n{}", if self.passed() { "PASS: nothing differs" } else { "FAIL" });
         text
     }

@@ -15,7 +15,7 @@ use sim::trace::{Timeline, Trace};
 use sim::{Environment, Machine, Stalls};
 use spec::config::RawConfig;
 use spec::{Config, Counter, Numerics};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use testbenches::{Case, Data, Problem};
 
 pub fn run(args: &SimulateArgs) -> Result<bool> {
@@ -23,7 +23,17 @@ pub fn run(args: &SimulateArgs) -> Result<bool> {
     for path in args.json.iter().chain(&args.csv).chain(&args.trace) {
         files::check_writable(path)?;
     }
-    files::check_distinct(&[("--json", &args.json), ("--csv", &args.csv), ("--trace", &args.trace)])?;
+    let named = args.config.as_ref().map(PathBuf::from);
+    files::check_distinct(&[
+        ("--model", &args.model),
+        ("--data", &args.data),
+        ("--config", &named),
+        ("--recipe", &args.recipe),
+        ("--topology", &args.topology),
+        ("--json", &args.json),
+        ("--csv", &args.csv),
+        ("--trace", &args.trace),
+    ])?;
     let form = args.trace.as_deref().map(TraceForm::of).transpose()?;
     if let Some(path) = &args.topology {
         let name = args.config.as_deref().context("--config is needed for --topology")?;
@@ -94,10 +104,15 @@ fn base_report(
         latency: args.latency,
         stalls: args.stalls.map(|choice| format!("seed {}, {} %", choice.seed, choice.percent)),
         geometry: config.geometry().clone(),
-        layers: layers::reports(problem, &simulated.by_layer)?,
+        layers: layers::reports(problem, &simulated.by_layer, args.clock_mhz)?,
         accuracy: None,
         compared: vec![Compared::from(&simulated.comparison)],
-        speed: Speed { clock_mhz: args.clock_mhz, gops: 2e-9 * run.macs as f64 / seconds, frames: None },
+        speed: Speed {
+            clock_mhz: args.clock_mhz,
+            gops: 2e-9 * run.macs as f64 / seconds,
+            frames: None,
+            bandwidth_single: None,
+        },
         run,
         rtl: None,
         model: None,
@@ -224,11 +239,14 @@ fn network(args: &SimulateArgs, model: &Path, data: &Path, form: Option<TraceFor
         }
         report.rtl = Some(rtl.report);
     }
-    let single = simulate(&problem_of(1)?)?;
+    let single_problem = problem_of(1)?;
+    let single = simulate(&single_problem)?;
     let single_cycles = single.counters.get(Counter::Cycles);
     let rate = |frames: usize, cycles: u64| frames as f64 * args.clock_mhz * 1e6 / cycles as f64;
     report.speed.frames =
         Some(Frames { batch: rate(test.rows, report.run.cycles), single: rate(1, single_cycles), single_cycles });
+    let single_bytes = compiler::Usage::of(config, &single_problem.compiled.program.commands).payload.bytes();
+    report.speed.bandwidth_single = Some(30.0 * single_bytes);
     let bytes = loaded.quantized.bytes();
     report.model = Some(ModelReport { float_bytes: bytes.float, quantized_bytes: bytes.quantized() });
     Ok(report)

@@ -7,7 +7,7 @@ use crate::model::read;
 use crate::report::{print_compared, Compared};
 use crate::run::simulate;
 use crate::simulate::{stalls, write_tables};
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use compiler::topology::{read_topology, TopologyLayer};
 use golden::{Bounds, Layer, Network, Operation};
 use serde::Serialize;
@@ -31,21 +31,22 @@ struct TopologyReport {
     utilization: f64,
     clock_mhz: f64,
     gops: f64,
-    /// Layers one after another, each started when the one before has ended.
-    frames_per_second: f64,
+    /// Payload of all layers, each once.
+    bytes: f64,
 }
 
 pub fn run(args: &SimulateArgs, config: &Config, path: &Path) -> Result<bool> {
     let at = || path.display().to_string();
     let text = String::from_utf8(read(path)?).map_err(|_| anyhow::anyhow!("it is no text file")).with_context(at)?;
     let shapes = read_topology(&text).with_context(at)?;
+    check(config, &shapes).with_context(at)?;
     let (mut reports, mut compared) = (Vec::with_capacity(shapes.len()), Vec::new());
     for (index, shape) in shapes.iter().enumerate() {
         progress(index, shapes.len(), &shape.name);
         let problem = problem(args, config, shape, index).with_context(|| format!("layer {}", shape.name))?;
         let simulated = simulate(&problem)?;
         compared.push(Compared::from(&simulated.comparison));
-        reports.extend(layers::reports(&problem, &simulated.by_layer)?);
+        reports.extend(layers::reports(&problem, &simulated.by_layer, args.clock_mhz)?);
     }
     progress(shapes.len(), shapes.len(), "done");
     let sum = |of: fn(&LayerReport) -> u64| reports.iter().map(of).sum::<u64>();
@@ -63,7 +64,7 @@ pub fn run(args: &SimulateArgs, config: &Config, path: &Path) -> Result<bool> {
         utilization: macs as f64 / (g.rows() * g.cols()) as f64 / cycles.max(1) as f64,
         clock_mhz: args.clock_mhz,
         gops: 2e-9 * macs as f64 / seconds,
-        frames_per_second: 1.0 / seconds,
+        bytes: reports.iter().map(|layer| layer.usage.payload.bytes()).sum(),
         layers: reports,
     };
     write_tables(args, &report, &report.layers)?;
@@ -82,13 +83,30 @@ fn print(out: &mut String, config: &Config, report: &TopologyReport) {
     line!(out, "utilization            {:.2} %", 100.0 * report.utilization);
     line!(
         out,
-        "at {} MHz             {:.2} GOPS (2 operations a MAC), {:.2} frames per second",
+        "at {} MHz             {:.2} GOPS (2 operations a MAC); the layers, each once, take {:.3} ms",
         report.clock_mhz,
         report.gops,
-        report.frames_per_second
+        report.cycles as f64 / report.clock_mhz / 1e3
     );
+    line!(out, "bytes moved            {:.0}, each layer once", report.bytes);
     let passed = report.compared.iter().all(Compared::passed);
     line!(out, "\n{}", if passed { "PASS: nothing differs" } else { "FAIL" });
+}
+
+/// Refuses, all at once and before anything runs, layers whose sums the machine does not hold.
+fn check(config: &Config, shapes: &[TopologyLayer]) -> Result<()> {
+    let max_k = u64::from(config.numerics().max_k());
+    let k = |layer: &TopologyLayer| {
+        let (_, input, window, _) = layer.shape.layer();
+        (window.positions() * input.channels) as u64
+    };
+    let deep: Vec<String> = shapes
+        .iter()
+        .filter(|layer| k(layer) > max_k)
+        .map(|layer| format!("layer {}: k = {} exceeds numerics.max_k = {max_k}", layer.name, k(layer)))
+        .collect();
+    ensure!(deep.is_empty(), "{}", deep.join("; "));
+    Ok(())
 }
 
 /// The layer alone, with uniform activations and weights.

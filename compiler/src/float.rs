@@ -85,6 +85,9 @@ pub struct FloatLayer {
     pub clamp: [f32; 2],
 }
 
+/// The most elements of a tensor of one image.
+const MOST_ELEMENTS: usize = 1 << 26;
+
 /// How the rows of a data file are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -152,6 +155,10 @@ impl FloatLayer {
             }
             _ => input.channels,
         };
+        let elements = height.saturating_mul(width).saturating_mul(channels);
+        if elements > MOST_ELEMENTS {
+            return Err(shape(format!("its output of {elements} elements an image exceeds {MOST_ELEMENTS}")));
+        }
         Ok(Extent { height, width, channels })
     }
 

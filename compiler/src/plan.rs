@@ -40,12 +40,12 @@ pub(crate) struct Step {
     pub k: usize,
     /// Which accumulator row of an output.
     pub term: usize,
-    /// For each column tile the place of its weights in [`LayerPlanner::tiles`]; none if the tile does not see the slice.
-    pub weights: Vec<Option<usize>>,
+    /// The column tiles that see the slice, in order, each with the place of its weights in [`Plan::tiles`].
+    pub weights: Vec<(usize, usize)>,
 }
 
 /// A `k x n` tile of weights, row-major.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) struct WeightTile {
     pub k: usize,
     pub n: usize,
@@ -178,19 +178,15 @@ impl Plan {
                 let term = if self.maximum { part } else { term };
                 for pixels in self.pixel_ranges(config) {
                     self.slices.push(Slice { input, channels: [first, first + k], pixels });
-                    let mut of_tile = vec![None; n_tiles];
-                    of_tile[tile] = Some(weights);
-                    let slice = self.slices.len() - 1;
-                    self.steps.extend(taps.iter().map(|&tap| Step { slice, tap, k, term, weights: of_tile.clone() }));
+                    let (slice, weights) = (self.slices.len() - 1, vec![(tile, weights)]);
+                    self.steps.extend(taps.iter().map(|&tap| Step { slice, tap, k, term, weights: weights.clone() }));
                 }
             }
             // A narrow last tile has fewer parts; zeros take the place of the others.
             for term in columns.div_ceil(g.rows())..if self.maximum { self.terms } else { 0 } {
                 self.tiles.push(WeightTile { k: 1, n: columns, values: vec![0; columns] });
-                let mut of_tile = vec![None; n_tiles];
-                of_tile[tile] = Some(self.tiles.len() - 1);
-                let slice = self.slices.len() - 1;
-                self.steps.push(Step { slice, tap: taps[0], k: 1, term, weights: of_tile });
+                let (slice, weights) = (self.slices.len() - 1, vec![(tile, self.tiles.len() - 1)]);
+                self.steps.push(Step { slice, tap: taps[0], k: 1, term, weights });
             }
         }
     }
@@ -287,16 +283,15 @@ impl Plan {
     ) {
         let cols = config.geometry().cols();
         let mut of_tiles = Vec::new();
-        for first in (0..weights.n).step_by(cols) {
+        for (tile, first) in (0..weights.n).step_by(cols).enumerate() {
             let columns = cols.min(weights.n - first);
             let sees = |l: usize| lane(l).is_some_and(|(_, c)| weights.sees(c, [first, first + columns]));
             if !(0..k).any(sees) {
-                of_tiles.push(None);
                 continue;
             }
             let value = |l: usize, j: usize| lane(l).map_or(0, |(position, c)| weights.at(position, c, first + j));
             let values = (0..k).flat_map(|l| (0..columns).map(move |j| (l, j))).map(|(l, j)| value(l, j)).collect();
-            of_tiles.push(Some(self.add_tile(WeightTile { k, n: columns, values })));
+            of_tiles.push((tile, self.add_tile(WeightTile { k, n: columns, values })));
         }
         self.steps.push(Step { slice: self.slices.len() - 1, tap, k, term: 0, weights: of_tiles });
     }

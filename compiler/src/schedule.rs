@@ -134,6 +134,7 @@ impl<'a> Builder<'a> {
         let last_fold = before(|command| matches!(command, Command::Execute(_)));
         let last_store = before(|command| matches!(command, Command::Store(_)));
         let slot_rows = needed_rows(plan, tiling.chunk).max(1);
+        let n_groups = tiling.n_groups(plan.n_tiles(self.config));
         let group_rows = tiling.group_tiles * plan.terms * g.column_groups();
         let mut layer = LayerSchedule {
             plan,
@@ -148,6 +149,7 @@ impl<'a> Builder<'a> {
             parameters: Ring::new(g.parameter_rows() / group_rows),
             halves: [last_store, last_store],
             next_half: false,
+            steps_of_groups: steps_of_groups(plan, tiling, n_groups),
             table_at: None,
             written: Written::default(),
             slots: Slots::default(),
@@ -157,7 +159,6 @@ impl<'a> Builder<'a> {
         layer.parameters.readers.fill(last_store);
         layer.load_table(self);
         let chunks = tiling.chunks(plan);
-        let n_groups = tiling.n_groups(plan.n_tiles(self.config));
         match tiling.outer {
             OuterLoop::Rows => {
                 for (index, chunk) in chunks.iter().enumerate() {
@@ -172,6 +173,19 @@ impl<'a> Builder<'a> {
         }
         (layer.written, layer.slots)
     }
+}
+
+fn steps_of_groups(plan: &Plan, tiling: Tiling, n_groups: usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); n_groups];
+    for (index, step) in plan.steps.iter().enumerate() {
+        for (tile, _) in &step.weights {
+            let group = &mut groups[tile / tiling.group_tiles];
+            if group.last() != Some(&index) {
+                group.push(index);
+            }
+        }
+    }
+    groups
 }
 
 /// A group's parameters in the parameter buffer.
@@ -202,6 +216,8 @@ struct LayerSchedule<'a> {
     /// The store that reads each accumulator half last.
     halves: [Option<Event>; 2],
     next_half: bool,
+    /// Places in the plan of the steps that any tile of a group takes part in.
+    steps_of_groups: Vec<Vec<usize>>,
     /// The load of the table.
     table_at: Option<usize>,
     written: Written,
@@ -242,15 +258,16 @@ impl LayerSchedule<'_> {
         // Accumulator rows that some fold has begun.
         let mut begun = vec![false; tiles * plan.terms * images];
         let mut last_fold = None;
-        let wanted =
-            |step: &crate::plan::Step| step.weights[first_tile..first_tile + tiles].iter().any(Option::is_some);
-        let n_steps = plan.steps.iter().filter(|step| wanted(step)).count();
-        for (place, step) in plan.steps.iter().filter(|step| wanted(step)).enumerate() {
+        let steps = std::mem::take(&mut self.steps_of_groups[group]);
+        for (place, &step) in steps.iter().enumerate() {
+            let step = &plan.steps[step];
+            let at = |tile: usize| step.weights.partition_point(|(known, _)| *known < tile);
+            let of_group = &step.weights[at(first_tile)..at(first_tile + tiles)];
             for image in 0..images {
                 let stream = stream(config, plan, chunk, image, step, self.outputs.pad);
                 let mut resident: Option<(usize, Option<usize>)> = None;
-                for tile in 0..tiles {
-                    let Some(weights) = step.weights[first_tile + tile] else { continue };
+                for &(tile, weights) in of_group {
+                    let tile = tile - first_tile;
                     let (weight_row, weights_at) = self.weights(builder, weights);
                     let (slot, activations_at) =
                         *resident.get_or_insert_with(|| self.activations(builder, (index, chunk), image, step.slice));
@@ -286,10 +303,11 @@ impl LayerSchedule<'_> {
                 }
             }
             // Only the stores need them, so they are spread over the steps: the bus has more urgent things to carry.
-            for tile in (0..tiles).filter(|tile| (tile + 1) * n_steps / (tiles + 1) == place) {
+            for tile in (0..tiles).filter(|tile| (tile + 1) * steps.len() / (tiles + 1) == place) {
                 self.load_parameters(builder, &mut parameters, first_tile, tile);
             }
         }
+        self.steps_of_groups[group] = steps;
         self.parameters.held[parameters.slot] = Some((group, parameters.loaded_at));
         if let Some(last_fold) = last_fold {
             let mut needs = vec![Event::done(parameters.loaded_at), Event::done(last_fold)];

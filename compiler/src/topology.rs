@@ -35,12 +35,19 @@ pub enum TopologyError {
     Fields { line: usize, fields: usize },
     #[error("line {line}: {field} = {value:?} must be a whole number in 1..={max}")]
     Number { line: usize, field: &'static str, value: String, max: usize },
+    #[error("line {line} is a layer: a header line must come before the layers")]
+    NoHeader { line: usize },
+    #[error("line {line}: the {tensor} has {elements} elements: at most {MOST_ELEMENTS}")]
+    Elements { line: usize, tensor: &'static str, elements: u64 },
     #[error("line {line}: the filter of {filter} rows or columns exceeds the input of {input}")]
     Filter { line: usize, filter: usize, input: usize },
 }
 
 /// The greatest number that a field may have.
 const MOST: usize = 1 << 20;
+
+/// The most elements of an operand or a result.
+const MOST_ELEMENTS: u64 = 1 << 27;
 
 impl TopologyShape {
     /// Images of the batch, one image, the window and the filters: a matrix product is M vectors.
@@ -77,10 +84,13 @@ impl TopologyShape {
 /// Reads a topology file.
 pub fn read_topology(text: &str) -> Result<Vec<TopologyLayer>, TopologyError> {
     let mut layers = Vec::new();
-    for (index, text) in text.lines().enumerate().skip(1) {
-        if text.trim().is_empty() {
-            continue;
+    let mut lines = text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty());
+    if let Some((index, header)) = lines.next() {
+        if read_line(index + 1, header).is_ok() {
+            return Err(TopologyError::NoHeader { line: index + 1 });
         }
+    }
+    for (index, text) in lines {
         layers.push(read_line(index + 1, text)?);
     }
     match layers.is_empty() {
@@ -109,6 +119,18 @@ fn read_line(line: usize, text: &str) -> Result<TopologyLayer, TopologyError> {
         }
         fields => return Err(TopologyError::Fields { line, fields }),
     };
+    let (batch, input, window, n) = shape.layer();
+    let pixels = window.output(input.size()).map_or(0, |[rows, cols]| rows as u64 * cols as u64);
+    let elements = |sizes: [usize; 3]| sizes.iter().fold(1_u64, |product, &size| product.saturating_mul(size as u64));
+    for (tensor, elements) in [
+        ("input", elements([batch, input.pixels(), input.channels])),
+        ("weights", elements([window.positions(), input.channels, n])),
+        ("output", pixels.saturating_mul(batch as u64).saturating_mul(n as u64)),
+    ] {
+        if elements > MOST_ELEMENTS {
+            return Err(TopologyError::Elements { line, tensor, elements });
+        }
+    }
     Ok(TopologyLayer { name: fields[0].to_owned(), shape })
 }
 
@@ -136,6 +158,12 @@ mod tests {
     #[test]
     fn bad_lines_are_named() {
         let refusal = |line: &str| read_topology(&format!("header\n{line}\n")).expect_err("refused").to_string();
+        assert_eq!(
+            refusal("a, 1048576, 1048576, 1, 1, 1, 1, 1,"),
+            "line 2: the input has 1099511627776 elements: at most 134217728"
+        );
+        let headless = read_topology("\na, 1, 2, 3,\n").expect_err("refused").to_string();
+        assert_eq!(headless, "line 2 is a layer: a header line must come before the layers");
         assert_eq!(refusal(""), "the file has no layer after its header line");
         assert!(refusal("a, 1, 2,").starts_with("line 2: 3 fields, but a convolution has 8"));
         assert_eq!(refusal("a, 1, x, 3,"), "line 2: N = \"x\" must be a whole number in 1..=1048576");

@@ -372,7 +372,7 @@ fn files_that_are_too_large_or_missing_are_refused() {
     );
     assert_eq!(error(&path), expected);
     let missing = folder.0.join("missing.onnx");
-    assert_eq!(error(&missing), format!("{}: No such file or directory (os error 2)", missing.display()));
+    assert_eq!(error(&missing), format!("cannot read {}: No such file or directory (os error 2)", missing.display()));
 }
 
 /// Numbers of a linear congruence.

@@ -1,6 +1,6 @@
 //! How fast the packed products are on this machine: `cargo run --release -p systole-golden --example speed`.
 
-use golden::{matmul_fast, Bounds, Channel, GoldenError, Requantizer, Shape, WeightTile};
+use golden::{matmul_fast, pair_up, Bounds, Channel, GoldenError, Requantizer, Shape, WeightTile};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -9,16 +9,23 @@ fn main() -> Result<(), GoldenError> {
     let numerics = config.numerics();
     for size in [4, 16, 32, 64, 128] {
         let tile = WeightTile::<i32>::new(numerics, size, size, &values(size * size, 1))?;
-        let rows = values(64 * size, 2);
-        let mut psums = vec![0; size];
-        let calls = 20_000_000 / size;
+        let rows: Vec<Vec<u32>> = values(64 * size, 2)
+            .chunks_exact(size)
+            .map(|row| {
+                let mut pairs = vec![0; size / 2];
+                pair_up(row, &mut pairs);
+                pairs
+            })
+            .collect();
+        let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+        let mut psums = vec![0; 64 * size];
+        let calls = 300_000 / size;
         let started = Instant::now();
-        for call in 0..calls {
-            let row = (call % 64) * size;
-            tile.multiply_row(black_box(&rows[row..row + size]), black_box(&mut psums));
+        for _ in 0..calls {
+            tile.multiply_rows(black_box(&rows), black_box(&mut psums), size, true);
         }
-        let ns = started.elapsed().as_nanos() as f64 / calls as f64;
-        println!("multiply_row {size} x {size}: {ns:.1} ns, {:.1} GMAC/s", (size * size) as f64 / ns);
+        let ns = started.elapsed().as_nanos() as f64 / (64 * calls) as f64;
+        println!("a row by {size} x {size}: {ns:.1} ns, {:.1} GMAC/s", (size * size) as f64 / ns);
     }
     for shape in [Shape { m: 256, k: 256, n: 256 }, Shape { m: 512, k: 2048, n: 512 }] {
         let (activations, weights) = (values(shape.m * shape.k, 3), values(shape.k * shape.n, 4));

@@ -42,5 +42,5 @@ pub use scheme::{OutputStage, Scheme, SchemeKind};
 pub use shift_round::{divide_round, round_f64, shift_round, shift_stochastic};
 pub use stochastic::{Permutation, Stream};
 pub use trace::{Dropped, Product};
-pub use weight_tile::WeightTile;
+pub use weight_tile::{pair_up, WeightTile};
 pub use window::{Extent, Window};

@@ -166,7 +166,11 @@ impl Layer {
         if !matches!(self.operation, Operation::Convolution { .. } | Operation::Add { .. }) {
             crate::error::in_format("weight of a pool", 1, numerics.weight())?;
         }
-        let k = self.operation.k(input);
+        let k = match self.operation {
+            // Nothing is summed.
+            Operation::MaxPool { .. } => 1,
+            _ => self.operation.k(input),
+        };
         if u32::try_from(k).map_or(true, |k| k > numerics.max_k()) {
             return Err(GoldenError::TooManyTerms { k, max_k: numerics.max_k() });
         }
@@ -372,6 +376,10 @@ impl Network {
         mut each: impl FnMut(usize, &[&[i32]], &[i32]) -> Result<(), GoldenError>,
     ) -> Result<(), LayerError> {
         let extents = self.extents(numerics)?;
+        let mut last_readers = vec![0; self.layers.len() + 1];
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.inputs.iter().for_each(|&tensor| last_readers[tensor] = index);
+        }
         let mut tensors: Vec<Option<Vec<i32>>> = vec![Some(input.to_vec())];
         for (index, layer) in self.layers.iter().enumerate() {
             let at = |source| LayerError { layer: layer.name.clone(), source };
@@ -384,9 +392,9 @@ impl Network {
             let outputs = layer.run(numerics, batch, extent, &inputs, stream.as_ref(), form).map_err(at)?;
             each(index, &inputs, &outputs).map_err(at)?;
             tensors.push(Some(outputs));
-            for (tensor, values) in tensors.iter_mut().enumerate() {
-                if !self.layers[index + 1..].iter().any(|later| later.inputs.contains(&tensor)) {
-                    *values = None;
+            for &tensor in layer.inputs.iter().chain([&(index + 1)]) {
+                if last_readers[tensor] <= index {
+                    tensors[tensor] = None;
                 }
             }
         }

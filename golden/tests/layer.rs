@@ -184,7 +184,7 @@ fn long_sums_of_extremes_are_exact() {
             assert_eq!(psums, vec![expected; 5 * 17], "{activation} x {weight}");
             let mut row = vec![0_i64; 17];
             let tile = WeightTile::new(&numerics, k, 17, &weights).expect("in range");
-            tile.multiply_row(&activations[..k], &mut row);
+            tile.multiply(&activations[..k], &mut row);
             assert_eq!(row, vec![expected; 17], "{activation} x {weight}");
         }
     }

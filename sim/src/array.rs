@@ -17,101 +17,91 @@ const CHUNK_ROWS: usize = 64;
 pub struct Array<T> {
     config: Config,
     requantizer: Requantizer,
-    shadow: Option<WeightTile<T>>,
-    weights: Option<WeightTile<T>>,
+    shadow: WeightTile<T>,
+    weights: WeightTile<T>,
     halves: [Vec<T>; 2],
-    /// A chunk of streamed rows, which of the fold's rows they are, and their products.
-    streamed: Vec<i32>,
-    indices: Vec<usize>,
+    /// Room for a chunk's rows with padding, and for its products.
+    padded: Vec<u32>,
     products: Vec<T>,
 }
 
 impl<T: Psum> Array<T> {
     pub fn new(config: &Config) -> Self {
-        let size = config.geometry().accumulator_rows() * config.geometry().cols();
+        let geometry = config.geometry();
+        let (rows, cols) = (geometry.rows(), geometry.cols());
+        let size = geometry.accumulator_rows() * cols;
+        let weights = WeightTile::new(config.numerics(), rows, cols, &vec![0; rows * cols]);
+        let weights = weights.expect("zeros are values of every format, and the machine chose the psums");
         Self {
             config: config.clone(),
             requantizer: Requantizer::new(config.numerics()),
-            shadow: None,
-            weights: None,
+            shadow: weights.clone(),
+            weights,
             halves: [vec![T::default(); size], vec![T::default(); size]],
-            streamed: vec![0; CHUNK_ROWS * config.geometry().rows()],
-            indices: Vec::new(),
-            products: vec![T::default(); CHUNK_ROWS * config.geometry().cols()],
+            padded: Vec::new(),
+            products: vec![T::default(); CHUNK_ROWS * cols],
         }
     }
 
     /// A preload is complete: `weights` is R x C in row-major order.
     pub fn preload(&mut self, weights: &[i32]) {
-        let geometry = self.config.geometry();
-        let tile = WeightTile::new(self.config.numerics(), geometry.rows(), geometry.cols(), weights);
-        self.shadow = Some(tile.expect("the weight buffer holds R x C values of the weight format"));
+        self.shadow.replace(weights).expect("the weight buffer holds R x C values of the weight format");
     }
 
     /// The shadow weights become the weights.
     pub fn swap(&mut self) {
-        self.weights = self.shadow.take();
+        std::mem::swap(&mut self.weights, &mut self.shadow);
     }
 
     /// Streams the rows of a fold into the accumulator.
     pub fn fold(&mut self, fold: &Execute, buffers: &Buffers) {
-        let (rows, cols) = (self.config.geometry().rows(), self.config.geometry().cols());
-        let pad = self.config.numerics().activation().decode(fold.walk.pad.into()) as i32;
-        if let Some(streamed) = buffers.stream_linear(fold) {
-            for (chunk, streamed) in streamed.chunks(CHUNK_ROWS * rows).enumerate() {
-                let (n_rows, Some(weights)) = (streamed.len() / rows, &self.weights) else { return };
-                weights.multiply(streamed, &mut self.products[..n_rows * cols]);
-                self.indices.clear();
-                self.indices.extend((chunk * CHUNK_ROWS..).take(n_rows));
-                self.accumulate(fold);
-            }
-            return;
-        }
-        let mut places = fold.walk.places(fold.activation_row, rows);
+        let numerics = self.config.numerics();
+        let pad = numerics.activation().decode(fold.walk.pad.into()) as u16;
+        let pad = u32::from(pad) << 16 | u32::from(pad);
+        let mut padded = std::mem::take(&mut self.padded);
+        padded.resize(CHUNK_ROWS * buffers.row_pairs(), 0);
+        let mut places = fold.walk.places(fold.activation_row, self.config.geometry().rows());
         for first in (0..usize::from(fold.rows)).step_by(CHUNK_ROWS) {
-            let indices = first..usize::from(fold.rows).min(first + CHUNK_ROWS);
-            self.indices.clear();
-            for (index, place) in indices.zip(places.by_ref()) {
-                let at = self.indices.len() * rows;
-                if buffers.stream(place, pad, &mut self.streamed[at..at + rows]) {
-                    self.indices.push(index);
-                }
+            let mut rows: [&[u32]; CHUNK_ROWS] = [&[]; CHUNK_ROWS];
+            let n_rows = CHUNK_ROWS.min(usize::from(fold.rows) - first);
+            let room = padded.chunks_exact_mut(buffers.row_pairs());
+            for ((row, padded), place) in rows[..n_rows].iter_mut().zip(room).zip(places.by_ref()) {
+                *row = buffers.stream(place, pad, padded);
             }
-            let (n_rows, Some(weights)) = (self.indices.len(), &self.weights) else { return };
-            weights.multiply(&self.streamed[..n_rows * rows], &mut self.products[..n_rows * cols]);
-            self.accumulate(fold);
+            self.stream(fold, first, &rows[..n_rows]);
         }
+        self.padded = padded;
     }
 
-    /// Brings the products of a chunk of rows into the accumulator.
-    fn accumulate(&mut self, fold: &Execute) {
+    /// Streams a chunk of a fold's rows, of which `first` is the first.
+    fn stream(&mut self, fold: &Execute, first: usize, rows: &[&[u32]]) {
         let cols = self.config.geometry().cols();
-        let accumulator = self.config.numerics().accumulator();
-        let step = usize::from(fold.accumulator_step);
         let half = &mut self.halves[usize::from(fold.half)];
-        let combine = |target: &mut [T], products: &[T], overwrite: bool| {
-            let pairs = target.iter_mut().zip(products);
-            if overwrite {
-                pairs.for_each(|(target, &product)| *target = product);
-            } else if fold.maximum {
-                pairs.for_each(|(target, &product)| *target = target.greater(product, accumulator));
-            } else {
-                pairs.for_each(|(target, &product)| *target = target.add(product));
-            }
-        };
-        let (Some(&first), n_rows) = (self.indices.first(), self.indices.len()) else { return };
-        let products = &self.products[..n_rows * cols];
-        let from = (usize::from(fold.accumulator_row) + first) * cols;
-        // Rows one after another are one long row.
-        if step == 1 && self.indices.last() == Some(&(first + n_rows - 1)) {
-            if let Some(target) = half.get_mut(from..from + products.len()) {
-                return combine(target, products, fold.overwrite);
+        let stride = usize::from(fold.accumulator_step) * cols;
+        let from = usize::from(fold.accumulator_row) * cols + first * stride;
+        let to = from + (rows.len() - 1) * stride + cols;
+        if stride > 0 && !fold.maximum {
+            if let Some(psums) = half.get_mut(from..to) {
+                return self.weights.multiply_rows(rows, psums, stride, !fold.overwrite);
             }
         }
-        for (&index, products) in self.indices.iter().zip(products.chunks_exact(cols)) {
-            let from = (usize::from(fold.accumulator_row) + index * step) * cols;
-            if let Some(target) = half.get_mut(from..from + cols) {
-                combine(target, products, fold.overwrite && (step > 0 || index == 0));
+        // Rows that meet in one accumulator row, that are compared with it, or of which some are beyond the
+        // accumulator.
+        let accumulator = self.config.numerics().accumulator();
+        let products = &mut self.products[..rows.len() * cols];
+        self.weights.multiply_rows(rows, products, cols, false);
+        for (index, products) in products.chunks_exact(cols).enumerate() {
+            let from = from + index * stride;
+            let Some(target) = half.get_mut(from..from + cols) else { continue };
+            let overwrite = fold.overwrite && (stride > 0 || first + index == 0);
+            for (target, &product) in target.iter_mut().zip(products) {
+                *target = if overwrite {
+                    product
+                } else if fold.maximum {
+                    target.greater(product, accumulator)
+                } else {
+                    target.add(product)
+                };
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The activation, weight and parameter buffers and the table, as decoded values. Contents are 0 before the first
 //! load.
 
-use golden::Channel;
-use spec::{Config, Execute, Format, LoadTarget, Numerics, Place};
+use golden::{pair_up, Channel};
+use spec::{Config, Format, LoadTarget, Numerics, Place};
 
 const INT8: Format = Format::new(8, true);
 
@@ -13,11 +13,13 @@ pub struct Buffers {
     rows: usize,
     cols: usize,
     lanes: usize,
-    activations: Vec<i32>,
+    /// Rows of pairs, as products take them: each row is streamed many times.
+    activations: Vec<u32>,
+    row_pairs: usize,
     weights: Vec<i32>,
     parameters: Vec<Channel>,
-    /// The row register of a load of windows.
-    window: Vec<i32>,
+    /// The row register of a load of windows, and of other rows on their way to pairs.
+    row: Vec<i32>,
     /// Empty where the machine has no table.
     table: Vec<i32>,
 }
@@ -93,10 +95,11 @@ impl Buffers {
             rows: geometry.rows(),
             cols: geometry.cols(),
             lanes: geometry.requantizer_lanes(),
-            activations: vec![0; geometry.activation_buffer_rows() * geometry.rows()],
+            activations: vec![0; geometry.activation_buffer_rows() * geometry.rows().div_ceil(2)],
+            row_pairs: geometry.rows().div_ceil(2),
             weights: vec![0; geometry.weight_buffer_rows() * geometry.cols()],
             parameters: vec![no_channel; geometry.parameter_rows() * geometry.requantizer_lanes()],
-            window: vec![0; geometry.rows()],
+            row: vec![0; geometry.rows()],
             table: if config.numerics().activation_table() {
                 vec![0; 1 << config.numerics().output().bits()]
             } else {
@@ -110,14 +113,13 @@ impl Buffers {
         let RowAddr { target, row: addr, bank, window } = addr;
         match target {
             LoadTarget::Activations => {
-                if let Some(window) = window {
-                    self.advance_window(window, row);
+                match window {
+                    Some(window) => self.advance_window(window, row),
+                    None => decode_row(row, self.numerics.activation(), &mut self.row),
                 }
-                if let Some(values) = self.activations.get_mut(addr * self.rows..(addr + 1) * self.rows) {
-                    match window {
-                        Some(_) => values.copy_from_slice(&self.window),
-                        None => decode_row(row, self.numerics.activation(), values),
-                    }
+                let from = addr * self.row_pairs;
+                if let Some(pairs) = self.activations.get_mut(from..from + self.row_pairs) {
+                    pair_up(&self.row, pairs);
                 }
             }
             LoadTarget::Weights => {
@@ -142,44 +144,36 @@ impl Buffers {
     fn advance_window(&mut self, window: Window, piece: &[u64]) {
         let lanes = window.lanes.min(self.rows);
         if window.first {
-            self.window.fill(0);
+            self.row.fill(0);
         } else {
-            self.window.copy_within(..self.rows - lanes, lanes);
+            self.row.copy_within(..self.rows - lanes, lanes);
         }
-        decode_row(piece, self.numerics.activation(), &mut self.window[..lanes]);
+        decode_row(piece, self.numerics.activation(), &mut self.row[..lanes]);
     }
 
-    /// The values of all streamed rows, if these lie one after another within the buffer and none of their lanes is
-    /// padding.
-    pub fn stream_linear(&self, fold: &Execute) -> Option<&[i32]> {
-        let (walk, n_rows) = (fold.walk, usize::from(fold.rows));
-        let first = walk.places(fold.activation_row, self.rows).next()?;
-        let is_kept = first.keep_from == 0 && first.keep_to == self.rows;
-        if !is_kept || walk.x_step != 0 || walk.inner_stride != 1 || fold.rows > walk.inner_count {
-            return None;
-        }
-        let from = usize::from(first.row);
-        // Rows modulo 2^16 begin anew.
-        self.activations.get(from * self.rows..(from + n_rows) * self.rows).filter(|_| from + n_rows <= 1 << 16)
+    /// Pairs of lanes of an activation row.
+    pub fn row_pairs(&self) -> usize {
+        self.row_pairs
     }
 
-    /// The R values of a streamed row; returns whether there are any: the row is within the buffer, or all of its
-    /// lanes are `pad`.
+    /// The pairs of a streamed row, of which some lanes may be `pad`, twice the padding activation; `padded` has room for
+    /// them. Rows beyond the buffer are zeros (`spec` refuses such programs).
     #[inline]
-    pub fn stream(&self, place: Place, pad: i32, streamed: &mut [i32]) -> bool {
+    pub fn stream<'a>(&'a self, place: Place, pad: u32, padded: &'a mut [u32]) -> &'a [u32] {
         let (keep_from, keep_to) = (place.keep_from, place.keep_to);
-        if keep_from >= keep_to {
-            streamed.fill(pad);
-            return true;
+        let from = usize::from(place.row) * self.row_pairs;
+        let row = self.activations.get(from..from + self.row_pairs);
+        match row {
+            Some(row) if keep_from == 0 && keep_to == self.rows => return row,
+            Some(row) => padded.copy_from_slice(row),
+            None => padded.fill(0),
         }
-        let from = usize::from(place.row) * self.rows;
-        let Some(row) = self.activations.get(from..from + self.rows) else { return false };
-        streamed.copy_from_slice(row);
-        if keep_to - keep_from < self.rows {
-            streamed[..keep_from].fill(pad);
-            streamed[keep_to..].fill(pad);
+        for (i, pair) in padded.iter_mut().enumerate() {
+            let half = |lane: usize, mask: u32| if (keep_from..keep_to).contains(&lane) { mask } else { 0 };
+            let kept = half(2 * i, 0xffff) | half(2 * i + 1, 0xffff << 16);
+            *pair = (*pair & kept) | (pad & !kept);
         }
-        true
+        padded
     }
 
     /// The R x C weights that a preload of `k` rows from `row` on leaves in the shadows: stored row 0 is mesh row k-1,

@@ -12,7 +12,7 @@ use testbenches::data::Random;
 use testbenches::{Data, Problem};
 
 /// Of each layer, and of its product.
-const N_RUNS: usize = 6;
+const N_RUNS: usize = 20;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

@@ -47,7 +47,7 @@ pub enum OnnxError {
     Length { tensor: String, dims: Vec<i64>, given: usize },
     #[error("tensor {tensor} holds {value} at element {at}: every value must be finite")]
     NonFinite { tensor: String, at: usize, value: f32 },
-    #[error("{path}: {source}")]
+    #[error("cannot read {path}: {source}")]
     Read { path: String, source: std::io::Error },
     #[error(
         "{path} has {bytes} bytes: a file of a model has at most {most}, larger tensors lie in files of their own"

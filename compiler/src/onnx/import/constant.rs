@@ -343,6 +343,10 @@ fn decode(graph: &Graph<'_>, tensor: &Tensor, value: &str, op: Op<'_>) -> Result
             let values: Vec<i32> = match format.bits() {
                 // Two a byte, also in the words of this field.
                 4 => {
+                    if let Some(at) = tensor.int32_data.iter().position(|&word| !(-128..256).contains(&word)) {
+                        let (tensor, value) = (value.to_owned(), tensor.int32_data[at].into());
+                        return Err(OnnxError::Width { tensor, at, value, format: "byte of two elements".to_owned() });
+                    }
                     let nibbles = tensor.int32_data.iter().flat_map(|&word| [word as u32 & 15, word as u32 >> 4 & 15]);
                     let odd = n % 2;
                     let nibbles: Vec<i32> = nibbles.map(|code| format.decode(code) as i32).collect();
