@@ -76,8 +76,8 @@ fn an_addition_is_rounded_once() {
     let input = Extent::vector(1);
     assert_eq!(run(&numerics, input, vec![add.clone()], 3, &[1, 2, -3], Form::Naive), [0 - 1, 2 - 1, -8 - 1]);
     let factors = Layer { operation: Operation::Add { factors: vec![4, -1] }, ..add };
-    // ((4 + 1) 3 + (-1 - 2) 5) / 4 = 0.
-    assert_eq!(run(&numerics, input, vec![factors], 1, &[1], Form::Naive), [-1]);
+    // ((4 + 1) 3 + (-1 - 2) 5) / 4 = 0; ((-8 + 1) 3 + (2 - 2) 5) / 4 = -21/4; ((40 + 1) 3 + (-10 - 2) 5) / 4 = 63/4.
+    assert_eq!(run(&numerics, input, vec![factors], 3, &[1, -2, 10], Form::Naive), [0 - 1, -5 - 1, 16 - 1]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Random programs of every field, and random networks, on the verilated RTL: values against plain arithmetic or golden,
-//! every counter against the simulator.
+//! Random programs of every field, and random networks, on the verilated RTL: values against plain arithmetic or
+//! golden, every counter against the simulator.
 
 mod common;
 

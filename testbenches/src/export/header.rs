@@ -72,7 +72,7 @@ const FUNCTIONS: &str = r"
 #define SYSTOLE_POP_SECOND 0x20u
 #define SYSTOLE_PUSH_FIRST 0x40u
 #define SYSTOLE_PUSH_SECOND 0x80u
-/* Flags of execute and of store: the half; of execute: overwrite, push to load late, maximum; of store: look results up. */
+/* Flags: of execute and store the half; of execute overwrite, push to load late, maximum; of store the table. */
 #define SYSTOLE_HALF 0x100u
 #define SYSTOLE_OVERWRITE 0x200u
 #define SYSTOLE_PUSH_LATE 0x400u

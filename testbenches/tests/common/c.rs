@@ -5,8 +5,8 @@ use std::fs;
 use std::process::Command;
 use testbenches::export::c_header;
 
-/// Compiles a C program of some functions and the body of `main` against the header, and gives what it prints. `show` prints a
-/// command, `number` a number.
+/// Compiles a C program of some functions and the body of `main` against the header, and gives what it prints. `show`
+/// prints a command, `number` a number.
 pub fn run_c(config: &Config, functions: &str, body: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
