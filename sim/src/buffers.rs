@@ -70,6 +70,17 @@ fn decode_row(row: &[u64], format: Format, values: &mut [i32]) {
     }
 }
 
+/// What [`decode_row`] and [`pair_up`] make of a row of int8 values.
+fn pair_up_int8(row: &[u64], pairs: &mut [u32]) {
+    let half = |byte: u8| u32::from((byte as i8) as i16 as u16);
+    for (i, pairs) in pairs.chunks_mut(4).enumerate() {
+        let bytes = row.get(i).map_or([0; 8], |word| word.to_le_bytes());
+        for (pair, bytes) in pairs.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *pair = half(bytes[0]) | half(bytes[1]) << 16;
+        }
+    }
+}
+
 /// The fields of a parameter record, least significant first: bias, multiplier (if the scheme has one), shift, zero point.
 fn decode_record(record: &[u64], numerics: &Numerics) -> Channel {
     let mut from = 0;
@@ -113,11 +124,16 @@ impl Buffers {
         let RowAddr { target, row: addr, bank, window } = addr;
         match target {
             LoadTarget::Activations => {
+                let from = addr * self.row_pairs;
+                let pairs = self.activations.get_mut(from..from + self.row_pairs);
+                // The most frequent rows. (With an odd number of lanes the last pair is half a value.)
+                if let (None, INT8, 0, Some(pairs)) = (window, self.numerics.activation(), self.rows % 2, pairs) {
+                    return pair_up_int8(row, pairs);
+                }
                 match window {
                     Some(window) => self.advance_window(window, row),
                     None => decode_row(row, self.numerics.activation(), &mut self.row),
                 }
-                let from = addr * self.row_pairs;
                 if let Some(pairs) = self.activations.get_mut(from..from + self.row_pairs) {
                     pair_up(&self.row, pairs);
                 }
@@ -198,5 +214,25 @@ impl Buffers {
     /// The table, entry by entry of the output format's encoding; empty where the machine has none.
     pub fn table(&self) -> &[i32] {
         &self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_int8_values_are_those_of_decoded_rows() {
+        let row = [0x7f80_ff00_0102_fe81, 0x8001_ffff_7f7f_8080];
+        for n_pairs in 1..=10 {
+            // A short row is followed by zeros.
+            for row in [&row[..], &row[..1]] {
+                let (mut values, mut expected, mut pairs) = (vec![7; 2 * n_pairs], vec![7; n_pairs], vec![9; n_pairs]);
+                decode_row(row, INT8, &mut values);
+                pair_up(&values, &mut expected);
+                pair_up_int8(row, &mut pairs);
+                assert_eq!(pairs, expected, "{n_pairs} pairs of {row:x?}");
+            }
+        }
     }
 }
