@@ -1,5 +1,10 @@
 //! The design space: points, what is measured of each, where results are kept, and how they are shown.
 
+pub mod assemble;
+pub mod export;
 pub mod point;
 pub mod row;
+pub mod run;
 pub mod slurm;
+pub mod store;
+pub mod sweep;
