@@ -11,3 +11,4 @@ pub mod row;
 pub mod run;
 pub mod store;
 pub mod sweep;
+pub mod work;
