@@ -53,12 +53,13 @@ impl Work {
     fn open(&self, name: &str, share: Option<Share>) -> Store {
         let inputs = [(PathBuf::from("mlp.onnx"), "11".to_owned())];
         let mut store = Store::open(&self.path(name), &self.sweep, &inputs, "the command").expect("it opens");
-        let build = |at: &usize| {
-            let work = format!("w{}", self.plan.points[*at].axes.weight_bits);
-            (*at, vec![Build { block: "top".to_owned(), target: "t".to_owned(), dsp: true, work }])
+        let build = |at: usize| {
+            let work = format!("w{}", self.plan.points[at].axes.weight_bits);
+            (at, vec![Build { block: "top".to_owned(), target: "t".to_owned(), dsp: true, work }])
         };
-        let builds: HashMap<usize, Vec<Build>> =
-            store.without_builds(&self.plan).expect("it reads").iter().map(build).collect();
+        let known = store.known_builds(&self.plan).expect("it reads");
+        let unknown = (0..self.plan.points.len()).filter(|at| !known.contains_key(at));
+        let builds: HashMap<usize, Vec<Build>> = unknown.map(build).collect();
         store.register(&self.plan, &builds, share).expect("it is written");
         store
     }

@@ -126,7 +126,7 @@ impl Store {
         Ok(outcomes)
     }
 
-    fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
+    pub(super) fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
         let sql = "SELECT point, block, target, dsp, work FROM builds ORDER BY point, place";
         let mut query = self.connection.prepare(sql).map_err(self.at())?;
         let mut rows = query.query([]).map_err(self.at())?;
