@@ -3,12 +3,15 @@
 //!
 //! One test, since Slurm's commands find their cluster by an environment variable of the process.
 
+#[path = "../../tests/common/cluster.rs"]
+mod cluster;
+
+use cluster::Cluster;
 use explore::slurm::{self, Directory, Error, Event, FailedPart, Failure, Job, Progress, Submission, Waited};
 use std::convert::Infallible;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,42 +22,6 @@ part=${4%/*}
 [ ! -e "does-$part" ] || . "./does-$part"
 printf '%s\n' "$@" >"$6"
 "#;
-
-struct Cluster {
-    directory: tempfile::TempDir,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        // Sockets have short names, which CARGO_TARGET_TMPDIR need not allow.
-        let cluster = Self { directory: tempfile::tempdir().unwrap() };
-        let started = cluster.script("start");
-        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
-        std::env::set_var("SLURM_CONF", cluster.directory.path().join("slurm.conf"));
-        cluster
-    }
-
-    fn script(&self, verb: &str) -> Output {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/slurm_cluster.sh");
-        Command::new(script).arg(verb).arg(self.directory.path()).output().unwrap()
-    }
-
-    fn node(&self, state: &str) {
-        tool("scontrol", &["update", "nodename=node0", state, "reason=test"]);
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.script("stop");
-    }
-}
-
-fn tool(name: &str, arguments: &[&str]) -> String {
-    let output = Command::new(name).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// What a user has: a directory with a sweep file and a program, and results beside them.
 struct User {
@@ -97,6 +64,7 @@ impl User {
             program: &self.path("systole"),
             sweep_file: &self.path("sweep.toml"),
             arguments: &["--subset".to_owned(), "it's".to_owned()],
+            jobs: None,
             options: &self.options,
         };
         slurm::submit(directory, &job, "print", parts, 7)
@@ -135,6 +103,10 @@ impl User {
     }
 }
 
+fn node(cluster: &Cluster, state: &str) {
+    cluster.tool("scontrol", &["update", "nodename=node0", state, "reason=test"]);
+}
+
 fn failed(waited: &Waited) -> &[FailedPart] {
     match waited {
         Waited::Ended { failed } => failed,
@@ -145,12 +117,13 @@ fn failed(waited: &Waited) -> &[FailedPart] {
 #[test]
 fn job_arrays_run_once_and_are_collected_whatever_happens() {
     let cluster = Cluster::start();
+    std::env::set_var("SLURM_CONF", cluster.config());
     parts_are_collected_and_nothing_is_left();
     a_failed_part_is_told_with_the_end_of_its_log();
-    a_node_that_does_not_see_the_files_says_so();
+    a_node_that_does_not_see_the_files_says_so(&cluster);
     a_node_that_does_not_see_the_directory_is_guessed(&cluster);
     a_refused_submission_shows_slurms_text_and_leaves_nothing();
-    an_interrupted_wait_goes_on_and_does_not_submit_twice();
+    an_interrupted_wait_goes_on_and_does_not_submit_twice(&cluster);
     a_node_that_is_down_is_told_and_waited_for(&cluster);
     sbatch_that_is_missing_is_named();
 }
@@ -190,14 +163,14 @@ fn a_failed_part_is_told_with_the_end_of_its_log() {
     assert_eq!(user.wait(&directory, &submission).collected, ["2/7"]);
 }
 
-fn a_node_that_does_not_see_the_files_says_so() {
+fn a_node_that_does_not_see_the_files_says_so(cluster: &Cluster) {
     let user = User::new();
     let directory = user.directory();
     fs::remove_file(user.path("sweep.toml")).unwrap();
     let submission = user.submit(&directory, &[4]).unwrap();
     let seen = user.wait(&directory, &submission);
     assert!(seen.collected.is_empty());
-    let host = tool("hostname", &[]);
+    let host = cluster.tool("hostname", &[]);
     let text = format!(
         "part 4 of 7: {} cannot read the sweep file {}; the sweep file, the networks, the results and systole itself must be on a file \
          system that all nodes share",
@@ -210,13 +183,13 @@ fn a_node_that_does_not_see_the_files_says_so() {
 fn a_node_that_does_not_see_the_directory_is_guessed(cluster: &Cluster) {
     let user = User::new();
     let directory = user.directory();
-    cluster.node("state=drain");
+    node(cluster, "state=drain");
     let submission = user.submit(&directory, &[1]).unwrap();
     let job = submission.job.unwrap();
     fs::rename(user.path("results.slurm"), user.path("elsewhere")).unwrap();
-    cluster.node("state=resume");
+    node(cluster, "state=resume");
     let begin = Instant::now();
-    while !tool("squeue", &["--noheader", "--states=failed", &format!("--jobs={job}")]).contains("JobLaunch") {
+    while !cluster.tool("squeue", &["--noheader", "--states=failed", &format!("--jobs={job}")]).contains("JobLaunch") {
         assert!(begin.elapsed() < Duration::from_secs(20), "the job was not launched");
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -247,7 +220,7 @@ fn a_refused_submission_shows_slurms_text_and_leaves_nothing() {
     assert_eq!(user.submit(&directory, &[1]).unwrap_err().to_string(), text);
 }
 
-fn an_interrupted_wait_goes_on_and_does_not_submit_twice() {
+fn an_interrupted_wait_goes_on_and_does_not_submit_twice(cluster: &Cluster) {
     let user = User::new();
     let until_told = "while [ ! -e go ]; do sleep 0.1; done";
     for part in 1..=4 {
@@ -265,7 +238,10 @@ fn an_interrupted_wait_goes_on_and_does_not_submit_twice() {
     assert!(seen.progress.iter().any(|now| now.reason.is_some()), "{:?}", seen.progress);
 
     let error = slurm::resume(&directory, "other").unwrap_err();
-    assert!(error.to_string().contains("jobs of another sweep (fingerprint print, this one's is other)"), "{error}");
+    assert!(
+        error.to_string().contains("jobs of another sweep or subset (fingerprint print, this one's is other)"),
+        "{error}"
+    );
     assert_eq!(slurm::resume(&directory, "print").unwrap(), Some(submission.clone()));
     // As if the process had ended before sbatch answered.
     directory.record(&Submission { job: None, ..submission.clone() }).unwrap();
@@ -275,7 +251,7 @@ fn an_interrupted_wait_goes_on_and_does_not_submit_twice() {
     assert_eq!(resumed, submission);
 
     // One that runs, one that waits.
-    tool("scancel", &[&format!("{job}_1"), &format!("{job}_4")]);
+    cluster.tool("scancel", &[&format!("{job}_1"), &format!("{job}_4")]);
     fs::write(user.path("go"), "").unwrap();
     let seen = user.wait(&directory, &resumed);
     assert_eq!(seen.collected, ["2/7", "3/7"]);
@@ -285,20 +261,20 @@ fn an_interrupted_wait_goes_on_and_does_not_submit_twice() {
     assert!(matches!(&parts[0].failure, Failure::Ended(ending) if ending.state == "CANCELLED"), "{:?}", parts[0]);
     let gone = format!("part 4 of 7 (job {job}_4) is in Slurm's queue no more and did not finish: it was cancelled");
     assert_eq!(parts[1].text(), gone);
-    let ids =
-        tool("squeue", &["--noheader", "--states=all", &format!("--name={}", submission.job_name), "--format=%F"]);
+    let ids = cluster
+        .tool("squeue", &["--noheader", "--states=all", &format!("--name={}", submission.job_name), "--format=%F"]);
     assert!(ids.lines().all(|line| line.trim() == job.to_string()), "submitted twice: {ids}");
 }
 
 fn a_node_that_is_down_is_told_and_waited_for(cluster: &Cluster) {
     let user = User::new();
     let directory = user.directory();
-    cluster.node("state=down");
+    node(cluster, "state=down");
     let submission = user.submit(&directory, &[5]).unwrap();
     let down = |now: &Progress| now.reason.as_ref().is_some_and(|reason| reason.contains("DOWN"));
     let seen = user.wait_until(&directory, &submission, down);
     assert!(matches!(seen.waited, Waited::Interrupted));
-    cluster.node("state=resume");
+    node(cluster, "state=resume");
     assert_eq!(user.wait(&directory, &submission).collected, ["5/7"]);
 }
 

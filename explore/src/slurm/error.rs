@@ -26,7 +26,7 @@ pub enum Error {
     #[error("another process submits or waits for the jobs of {}", directory.display())]
     Locked { directory: PathBuf },
     #[error(
-        "{} holds jobs of another sweep (fingerprint {theirs}, this one's is {ours}): let them end with its own sweep file, or cancel \
+        "{} holds jobs of another sweep or subset (fingerprint {theirs}, this one's is {ours}): let them end with its own sweep file, or cancel \
          them and remove the directory",
         directory.display()
     )]

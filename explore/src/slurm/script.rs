@@ -10,8 +10,10 @@ pub struct Job<'a> {
     /// The command `systole`, as nodes find it.
     pub program: &'a Path,
     pub sweep_file: &'a Path,
-    /// Of `systole sweep FILE --part I/N --results PART`, after these.
+    /// Of `systole sweep FILE --part I/N --results PART --jobs N`, after these.
     pub arguments: &'a [String],
+    /// Tasks at a time; as many as the CPUs that Slurm gives to an element if it is not given.
+    pub jobs: Option<u32>,
     /// Of sbatch: where and how long the job may run.
     pub options: &'a [String],
 }
@@ -80,14 +82,18 @@ blind() {{
 [ -r "$sweep" ] || blind "read the sweep file $sweep"
 [ -x "$program" ] || blind "run $program"
 echo "$SLURM_ARRAY_JOB_ID" >"$directory/part-$part.begun" || blind "write to $directory"
-"$program" sweep "$sweep" --part "$part/{of}" --results "$directory/part-$part.sqlite""#
+"$program" sweep "$sweep" --part "$part/{of}" --results "$directory/part-$part.sqlite" --jobs "#
     )
     .as_bytes());
+    put(job.jobs.map_or("\"${SLURM_CPUS_PER_TASK:-1}\"".to_owned(), |jobs| jobs.to_string()).as_bytes());
     for argument in job.arguments {
         put(b" ");
         put(&quoted(OsStr::new(argument)));
     }
-    put(br#" || exit $?
+    // Status 1 tells of simulated values that are not golden's: a result.
+    put(br#"
+status=$?
+[ "$status" -le 1 ] || exit "$status"
 echo "$SLURM_ARRAY_JOB_ID" >"$directory/part-$part.ending" && mv "$directory/part-$part.ending" "$directory/part-$part.done"
 "#);
     text
