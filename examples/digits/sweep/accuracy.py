@@ -1,7 +1,7 @@
 """Prints the accuracies of all files, as floats and with weights and activations of few bits. See README.md.
 
-A plain simulation of quantization: weights symmetric with one scale a tensor, pixels and hidden values unsigned, ties to even;
-biases and logits stay floats.
+A plain simulation of quantization: weights symmetric with one scale a tensor, pixels and hidden values unsigned, ties
+to even; biases and logits stay floats.
 """
 
 import networks

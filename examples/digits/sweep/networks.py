@@ -9,13 +9,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-import cnn  # noqa: E402
-import numpy as np  # noqa: E402
-import onnx  # noqa: E402
-import train as perceptron  # noqa: E402
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from sklearn.datasets import load_digits  # noqa: E402
-from sklearn.model_selection import train_test_split  # noqa: E402
+import cnn
+import numpy as np
+import onnx
+import train as perceptron
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 SEEDS = range(5)
 WIDTHS = (0.5, 1, 2, 4)

@@ -1,7 +1,7 @@
 """Trains the float perceptrons on for weights and activations of few bits, and writes trained/. See README.md.
 
-Gradients pass the quantizers (straight-through estimator). In every step scales are those that a min-max calibration of the
-weights used would find, of hidden values over the calibration rows.
+Gradients pass the quantizers (straight-through estimator). In every step scales are those that a min-max calibration
+of the weights used would find, of hidden values over the calibration rows.
 """
 
 import networks
