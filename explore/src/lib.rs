@@ -1,1 +1,4 @@
-//! The design space.
+//! The design space: points, what is measured of each, where results are kept, and how they are shown.
+
+pub mod point;
+pub mod row;
