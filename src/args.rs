@@ -269,6 +269,9 @@ pub struct SweepArgs {
     /// Write the rows of results as Parquet.
     #[arg(long, value_name = "FILE")]
     pub parquet: Option<PathBuf>,
+    /// Give areas to what could not be built, from builds of other rows and columns; they are marked as extrapolated.
+    #[arg(long)]
+    pub extrapolate: bool,
     /// Take a product of more than a million points.
     #[arg(long)]
     pub yes: bool,
