@@ -282,22 +282,49 @@ impl FloatNetwork {
     /// # Panics
     /// If `inputs` is not a whole number of images.
     pub fn forward(&self, inputs: &[f32]) -> Result<Vec<f32>, golden::LayerError> {
+        let mut run = self.run(inputs)?;
+        while run.next_layer().is_some() {}
+        Ok(run.tensors.pop().unwrap_or_default())
+    }
+
+    /// [`FloatNetwork::forward`], layer by layer.
+    ///
+    /// # Panics
+    /// If `inputs` is not a whole number of images.
+    pub fn run(&self, inputs: &[f32]) -> Result<FloatRun<'_>, golden::LayerError> {
         let extents = self.extents()?;
         let elements = self.input.elements();
         assert!(inputs.len().is_multiple_of(elements), "{} values, images of {}", inputs.len(), self.input);
+        let batch = inputs.len() / elements;
         let last_readers = self.last_readers();
-        let mut tensors: Vec<Vec<f32>> = vec![inputs.to_vec()];
-        for (index, layer) in self.layers.iter().enumerate() {
-            let of: Vec<&[f32]> = layer.inputs.iter().map(|&tensor| tensors[tensor].as_slice()).collect();
-            let outputs = layer.forward(inputs.len() / elements, extents[layer.inputs[0]], extents[index + 1], &of);
-            tensors.push(outputs);
-            for (tensor, _) in last_readers.iter().enumerate().filter(|(_, &last)| last == index) {
-                if tensor < self.layers.len() {
-                    tensors[tensor] = Vec::new();
-                }
+        Ok(FloatRun { network: self, extents, last_readers, batch, tensors: vec![inputs.to_vec()] })
+    }
+}
+
+/// A float network on its way from its inputs to its outputs. Tensors that no later layer reads are dropped.
+#[derive(Debug)]
+pub struct FloatRun<'a> {
+    network: &'a FloatNetwork,
+    extents: Vec<Extent>,
+    last_readers: Vec<usize>,
+    batch: usize,
+    tensors: Vec<Vec<f32>>,
+}
+
+impl FloatRun<'_> {
+    /// The outputs of the next layer, channels-last; none after the last one.
+    pub fn next_layer(&mut self) -> Option<&[f32]> {
+        let index = self.tensors.len() - 1;
+        let layer = self.network.layers.get(index)?;
+        let of: Vec<&[f32]> = layer.inputs.iter().map(|&tensor| self.tensors[tensor].as_slice()).collect();
+        let outputs = layer.forward(self.batch, self.extents[layer.inputs[0]], self.extents[index + 1], &of);
+        self.tensors.push(outputs);
+        for (tensor, _) in self.last_readers.iter().enumerate().filter(|(_, &last)| last == index) {
+            if tensor <= index {
+                self.tensors[tensor] = Vec::new();
             }
         }
-        Ok(tensors.pop().unwrap_or_default())
+        self.tensors.last().map(Vec::as_slice)
     }
 }
 

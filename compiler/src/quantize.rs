@@ -13,6 +13,7 @@ mod integers;
 mod model;
 mod parameters;
 mod patches;
+mod ranges;
 pub mod recipe;
 mod report;
 
@@ -20,6 +21,7 @@ pub use crate::quantized::{ModelBytes, QuantizedNetwork};
 pub use error::QuantizeError;
 pub use model::ModelError;
 pub use parameters::{fixed_point, ActivationQuantization, FixedPointError};
+pub use ranges::Ranges;
 pub use recipe::{Granularity, Recipe};
 pub use report::{Component, TensorReport};
 
@@ -27,7 +29,7 @@ use crate::float::{FloatLayer, FloatNetwork, FloatOperation};
 use crate::quantized::{QuantizedParts, INPUT_STREAM};
 use calibrate::{Grid, Linear};
 use fit::{Fitted, Matrix};
-use golden::{Extent, Layer, Network, Operation, QFormat, QuantizerRounding};
+use golden::{Extent, Layer, Network, Operation, QuantizerRounding};
 use integers::Scaled;
 use patches::Patches;
 use recipe::{ActivationRecipe, LayerRecipe, WeightMethod};
@@ -78,12 +80,25 @@ pub fn quantize(
     recipe: &Recipe,
     seed: u64,
 ) -> Result<Quantized, QuantizeError> {
+    quantize_with_ranges(network, calibration, numerics, recipe, seed, &Ranges::default())
+}
+
+/// [`quantize`], with ranges that were chosen before; chosen ones are added. `ranges` must be those of this network and these
+/// calibration data.
+pub fn quantize_with_ranges(
+    network: &FloatNetwork,
+    calibration: Calibration<'_>,
+    numerics: &Numerics,
+    recipe: &Recipe,
+    seed: u64,
+    ranges: &Ranges,
+) -> Result<Quantized, QuantizeError> {
     if network.layers.is_empty() {
         return Err(QuantizeError::Empty);
     }
     let extents = network.extents()?;
     let recipes = check::check(network, &extents, calibration, numerics, recipe)?;
-    let mut run = Run { network, numerics, extents: &extents, recipes: &recipes, seed, reports: Vec::new() };
+    let mut run = Run { network, numerics, extents: &extents, recipes: &recipes, seed, ranges, reports: Vec::new() };
     let inputs = network.layout.to_channels_last(network.input, calibration.inputs);
     let labels = calibration.labels;
     let names: Vec<&str> = network.layers.iter().map(|layer| layer.name.as_str()).collect();
@@ -95,7 +110,7 @@ pub fn quantize(
         }
         _ => Vec::new(),
     };
-    let input = run.choose(&inputs, numerics.activation(), &recipe.activations, "the network's input".to_owned())?;
+    let input = run.choose(0, &inputs, numerics.activation(), &recipe.activations, "the network's input".to_owned())?;
     let rounding = recipe.activations.rounding.golden(seed, INPUT_STREAM);
     let seen = input.seen(&inputs, numerics.activation(), rounding)?;
     let method = recipe.activations.method.to_string();
@@ -132,6 +147,7 @@ struct Run<'a> {
     extents: &'a [Extent],
     recipes: &'a [LayerRecipe],
     seed: u64,
+    ranges: &'a Ranges,
     reports: Vec<TensorReport>,
 }
 
@@ -153,16 +169,17 @@ impl Run<'_> {
         }
     }
 
+    /// `values` are those of the tensor with that number.
     fn choose(
         &self,
+        number: usize,
         values: &[f32],
         format: spec::Format,
         recipe: &ActivationRecipe,
         tensor: String,
     ) -> Result<ActivationQuantization, QuantizeError> {
-        let format = QFormat::full(format.bits(), format.is_signed())?;
-        let choice = calibrate::choose(values, format, recipe.method.0, recipe.symmetry.into(), self.grid())
-            .map_err(|source| QuantizeError::Calibrate { tensor, source })?;
+        let choice = self.ranges.choose(number, values, format, recipe, self.grid());
+        let choice = choice.map_err(|source| QuantizeError::Calibrate { tensor, source })?;
         Ok(ActivationQuantization { scale: choice.scale, zero_point: choice.zero_point })
     }
 
@@ -200,7 +217,7 @@ impl Run<'_> {
             inputs[0]
         } else {
             let tensor = format!("the outputs of layer {}", layer.name);
-            self.choose(&float, numerics.output(), &recipe.activations, tensor)?
+            self.choose(index + 1, &float, numerics.output(), &recipe.activations, tensor)?
         };
         let scaled = Scaled { layer, inputs, output, n: extent.channels, numerics };
         let (integers, weight_scales) = match &layer.operation {

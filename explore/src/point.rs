@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spec::config::{AccumulatorBits, RawRounding};
 use spec::Config;
+use std::fmt;
 
 /// One value of every axis. An axis that a sweep file does not give has the value of its base configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,5 +51,19 @@ impl Point {
             hash.update(part.as_bytes());
         }
         hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// In words, as far as errors need them.
+impl fmt::Display for Axes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(network) = &self.network {
+            write!(f, "network = {network}, network_width = {}, ", self.network_width)?;
+        }
+        if let Some(method) = &self.method {
+            write!(f, "method = {method}, ")?;
+        }
+        let Self { weight_bits, activation_bits, rows, cols, .. } = self;
+        write!(f, "weight_bits = {weight_bits}, activation_bits = {activation_bits}, rows = {rows}, cols = {cols}")
     }
 }

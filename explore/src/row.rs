@@ -50,6 +50,9 @@ macro_rules! rows {
                 $(Column { name: stringify!($name), kind: Kind::$kind, unit: $unit, meaning: $meaning },)*
             ];
 
+            /// Columns that differ between runs of the same sweep.
+            pub const VOLATILE: &'static [&'static str] = &["build_seconds"];
+
             /// In the order of [`Row::COLUMNS`].
             pub fn values(&self) -> Vec<Value> {
                 vec![$(self.$name.clone().map_or(Value::Absent, Value::$kind),)*]

@@ -84,13 +84,17 @@ impl Config {
 
     /// One of the configurations that ship with Systole: `tiny`, `small` or `default`.
     pub fn named(name: &str) -> Option<Self> {
-        let text = match name {
-            "tiny" => include_str!("../configs/tiny.toml"),
-            "small" => include_str!("../configs/small.toml"),
-            "default" => include_str!("../configs/default.toml"),
-            _ => return None,
-        };
-        Some(Self::from_toml(text).expect("the shipped configurations are valid"))
+        Some(Self::from_toml(Self::named_toml(name)?).expect("the shipped configurations are valid"))
+    }
+
+    /// The file of one of the configurations that [`Config::named`] knows.
+    pub fn named_toml(name: &str) -> Option<&'static str> {
+        match name {
+            "tiny" => Some(include_str!("../configs/tiny.toml")),
+            "small" => Some(include_str!("../configs/small.toml")),
+            "default" => Some(include_str!("../configs/default.toml")),
+            _ => None,
+        }
     }
 
     /// The names that [`Config::named`] knows.

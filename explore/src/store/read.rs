@@ -1,0 +1,189 @@
+//! What readers ask of a results file.
+
+use super::{Kind, Store, StoreError};
+use crate::assemble::{self, BuildOutcome, Measured, TaskOutcome};
+use crate::point::Axes;
+use crate::row::Row;
+use rusqlite::Row as SqlRow;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// What a results file says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    pub name: String,
+    /// The sweep file.
+    pub file: String,
+    /// Of everything that decides points and results, but for the contents of networks' files.
+    pub fingerprint: String,
+    pub systole: String,
+    /// That made the file.
+    pub command: String,
+    /// In UTC.
+    pub started: String,
+    pub seeds: Vec<u64>,
+    /// Networks and data, with their SHA-256.
+    pub inputs: Vec<(PathBuf, String)>,
+    /// Whose results are there, with their versions.
+    pub tools: Vec<(String, String)>,
+    /// Points that break a rule of the configuration, by the rule.
+    pub skipped: Vec<(String, u64)>,
+    pub owners: Vec<Owner>,
+}
+
+/// A process that worked on the sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub command: String,
+    pub systole: String,
+    pub started: String,
+    /// None if it works still, or was killed.
+    pub ended: Option<String>,
+}
+
+type Key = (Kind, String, i64);
+
+impl Store {
+    /// A row for each point, or for each build of a point, in the order of points. What is not measured yet is `pending`.
+    pub fn rows(&self) -> Result<Vec<Row>, StoreError> {
+        self.rows_of(|_| true)
+    }
+
+    /// The rows of points with these numbers.
+    pub fn rows_of(&self, wanted: impl Fn(u64) -> bool) -> Result<Vec<Row>, StoreError> {
+        let damaged = |what: String| StoreError::Damaged { path: self.path.clone(), what };
+        let outcomes = self.outcomes()?;
+        let of = |kind, work: &Option<String>, seed: u64| {
+            let key = (kind, work.clone()?, seed as i64);
+            Some(outcomes.get(&key).cloned().unwrap_or(TaskOutcome::Pending))
+        };
+        let builds = self.builds()?;
+        let mut points = Vec::new();
+        let mut query = self
+            .connection
+            .prepare("SELECT id, key, axes, evaluation, timing FROM points ORDER BY id")
+            .map_err(self.at())?;
+        let found = query.query_map([], |row: &SqlRow| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get(3)?, row.get(4)?))
+        });
+        for found in found.map_err(self.at())? {
+            let (id, key, axes, evaluation, timing) = found.map_err(self.at())?;
+            if !wanted(id as u64) {
+                continue;
+            }
+            let axes: Axes = serde_json::from_str(&axes).map_err(|error| damaged(format!("point {id}: {error}")))?;
+            let point = self.sweep.point(&axes).map_err(|reason| damaged(format!("point {id}: {reason}")))?;
+            let seeds = self.sweep.seeds();
+            let placements = self.sweep.synthesis().map_or(&[][..], |synthesis| synthesis.placements());
+            points.push(Measured {
+                key,
+                point,
+                evaluations: seeds.iter().filter_map(|&seed| of(Kind::Evaluate, &evaluation, seed)).collect(),
+                timing: of(Kind::Time, &timing, seeds[0]),
+                builds: builds
+                    .get(&id)
+                    .into_iter()
+                    .flatten()
+                    .map(|build| BuildOutcome {
+                        build: build.clone(),
+                        placements: placements
+                            .iter()
+                            .filter_map(|&seed| of(Kind::Build, &Some(build.work.clone()), seed))
+                            .collect(),
+                    })
+                    .collect(),
+            });
+        }
+        assemble::rows(&self.sweep, points).map_err(damaged)
+    }
+
+    fn outcomes(&self) -> Result<HashMap<Key, TaskOutcome>, StoreError> {
+        let sql =
+            "SELECT kind, work, seed, state, result, reason FROM tasks WHERE state IN ('done', 'refused', 'failed')";
+        let mut query = self.connection.prepare(sql).map_err(self.at())?;
+        let mut rows = query.query([]).map_err(self.at())?;
+        let mut outcomes = HashMap::new();
+        while let Some(row) = rows.next().map_err(self.at())? {
+            let read = |row: &SqlRow| {
+                let (kind, state): (String, String) = (row.get(0)?, row.get(3)?);
+                let (result, reason): (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+                Ok((kind, row.get(1)?, row.get(2)?, state, result, reason.unwrap_or_default()))
+            };
+            let (kind, work, seed, state, result, reason) = read(row).map_err(self.at())?;
+            let damaged =
+                |what: String| StoreError::Damaged { path: self.path.clone(), what: format!("{kind} {work}: {what}") };
+            let known = Kind::named(&kind).ok_or_else(|| damaged("its kind".to_owned()))?;
+            let result = result.map(|result| serde_json::from_str(&result)).transpose();
+            let result = result.map_err(|error: serde_json::Error| damaged(error.to_string()))?;
+            let outcome = match (state.as_str(), result) {
+                ("done", Some(result)) => TaskOutcome::Done(result),
+                ("done", None) => return Err(damaged("it has no result".to_owned())),
+                ("refused", _) => TaskOutcome::Refused(reason),
+                (_, result) => TaskOutcome::Failed(reason, result),
+            };
+            outcomes.insert((known, work, seed), outcome);
+        }
+        Ok(outcomes)
+    }
+
+    fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
+        let sql = "SELECT point, block, target, dsp, work FROM builds ORDER BY point, place";
+        let mut query = self.connection.prepare(sql).map_err(self.at())?;
+        let mut rows = query.query([]).map_err(self.at())?;
+        let mut builds: HashMap<i64, Vec<super::Build>> = HashMap::new();
+        while let Some(row) = rows.next().map_err(self.at())? {
+            let read = |row: &SqlRow| {
+                let build =
+                    super::Build { block: row.get(1)?, target: row.get(2)?, dsp: row.get(3)?, work: row.get(4)? };
+                Ok((row.get::<_, i64>(0)?, build))
+            };
+            let (point, build) = read(row).map_err(self.at())?;
+            builds.entry(point).or_default().push(build);
+        }
+        Ok(builds)
+    }
+
+    /// What the file says of itself.
+    pub fn about(&self) -> Result<About, StoreError> {
+        let sql = "SELECT name, file, fingerprint, systole, command, started FROM sweep";
+        let about = self.connection.query_row(sql, [], |row| {
+            Ok(About {
+                name: row.get(0)?,
+                file: row.get(1)?,
+                fingerprint: row.get(2)?,
+                systole: row.get(3)?,
+                command: row.get(4)?,
+                started: row.get(5)?,
+                seeds: self.sweep.seeds().to_vec(),
+                inputs: Vec::new(),
+                tools: Vec::new(),
+                skipped: Vec::new(),
+                owners: Vec::new(),
+            })
+        });
+        let owners = self.list("SELECT command, systole, started, ended FROM owners ORDER BY id", |row| {
+            Ok(Owner { command: row.get(0)?, systole: row.get(1)?, started: row.get(2)?, ended: row.get(3)? })
+        })?;
+        let skipped = self.list("SELECT reason, points FROM skipped ORDER BY points DESC, reason", |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?;
+        let about = about.map_err(self.at())?;
+        Ok(About { inputs: self.inputs()?, tools: self.tools()?, skipped, owners, ..about })
+    }
+
+    pub(super) fn inputs(&self) -> Result<Vec<(PathBuf, String)>, StoreError> {
+        self.list("SELECT path, sha256 FROM inputs ORDER BY path", |row| {
+            Ok((row.get::<_, String>(0)?.into(), row.get(1)?))
+        })
+    }
+
+    pub(super) fn tools(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.list("SELECT name, version FROM tools ORDER BY name", |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    fn list<T>(&self, sql: &str, read: impl Fn(&SqlRow) -> rusqlite::Result<T>) -> Result<Vec<T>, StoreError> {
+        let mut query = self.connection.prepare(sql).map_err(self.at())?;
+        let rows = query.query_map([], |row| read(row)).and_then(Iterator::collect);
+        rows.map_err(self.at())
+    }
+}
