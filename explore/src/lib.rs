@@ -9,6 +9,7 @@ pub mod measure;
 pub mod pareto;
 pub mod plot;
 pub mod point;
+pub mod report;
 pub mod row;
 pub mod run;
 pub mod store;
