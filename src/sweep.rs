@@ -155,7 +155,7 @@ impl Task<'_> {
         let (ended, now) = (before.ended(), after.ended() - before.ended());
         match now {
             _ if !self.args.collect.is_empty() => {
-                line!(text, "           {ended} have ended, {} are left", after.left());
+                line!(text, "           {} have ended, {} are left", after.ended(), after.left());
             }
             0 => line!(text, "           all had ended before: nothing was run, no tool was started"),
             _ => line!(text, "           {ended} had ended before, {now} ended now in {seconds:.1} s"),

@@ -2,7 +2,7 @@
 
 use super::identity::hex;
 use super::{Kind, Store, StoreError};
-use crate::point::Point;
+use crate::point::{Axes, Point};
 use crate::sweep::{Plan, Planned, Sweep};
 use rusqlite::{params, OptionalExtension, Transaction};
 use sha2::{Digest, Sha256};
@@ -63,7 +63,7 @@ impl Store {
                 .map_err(&at)?;
             let (evaluation, timing): (Option<String>, Option<String>) = match known {
                 Some((axes, evaluation, timing)) => {
-                    if axes != serde_json::json!(planned.axes).to_string() {
+                    if serde_json::from_str::<Axes>(&axes).ok().as_ref() != Some(&planned.axes) {
                         return Err(damaged(format!("point {id} is another than in the sweep file")));
                     }
                     (evaluation, timing)
