@@ -2,23 +2,16 @@
 //!
 //!     cargo run --release --example bytes -- docs/bytes.svg
 
-// Each takes what the plots of the command line need.
-#[allow(dead_code)]
-#[path = "../src/files.rs"]
-mod files;
-#[allow(dead_code)]
-#[path = "../src/plot.rs"]
-mod plot;
-
 use anyhow::{bail, ensure, Context, Result};
 use compiler::npz::Npz;
 use compiler::onnx::{import, ImportOptions, Imported, ModelFile};
 use compiler::quantize::{quantize, Calibration, Recipe};
-use plot::{Plot, Series, Style};
+use explore::plot::chart::{Chart, Dot, Look, Series};
+use explore::plot::ticks::Axis;
 use sim::Stalls;
 use spec::config::RawConfig;
 use spec::{Config, Counter};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use testbenches::engine::{run_simulator, Engine};
 use testbenches::{compare, Problem};
 
@@ -70,19 +63,18 @@ fn main() -> Result<()> {
     for (bits, bytes) in &rows {
         println!("{bits:>11}   {}", bytes.map(|bytes| format!("{bytes:>12}")).join(""));
     }
-    let styles = [Style::Line, Style::Line, Style::Dashes, Style::Dashes];
-    let series = TENSORS.iter().zip(styles).enumerate().map(|(color, ((name, _), style))| {
-        let points = rows.iter().map(|(bits, bytes)| (f64::from(*bits), bytes[color])).collect();
-        Series { name: (*name).to_owned(), points, color, style }
+    let series = TENSORS.iter().enumerate().map(|(at, (name, _))| {
+        let dot =
+            |(bits, bytes): &(u32, [f64; TENSORS.len()])| Dot { x: f64::from(*bits), y: bytes[at], ..Dot::default() };
+        Series { name: (*name).to_owned(), look: Look::nth(at), dots: rows.iter().map(dot).collect() }
     });
-    let most = rows.iter().flat_map(|(_, bytes)| *bytes).fold(0.0, f64::max);
-    let plot = Plot {
+    let all: Vec<f64> = rows.iter().flat_map(|(_, bytes)| *bytes).collect();
+    let chart = Chart {
         title: "Bytes that one image moves: the convolutional digits network on default".to_owned(),
-        x_label: "bits of a weight".to_owned(),
-        y_label: "bytes".to_owned(),
-        x: (1.5, 8.5),
-        y: (0.0, (most / 5000.0).ceil() * 5000.0),
+        x: Axis::whole("bits of a weight", &rows.iter().map(|(bits, _)| f64::from(*bits)).collect::<Vec<f64>>()),
+        y: Axis::straight("bytes", &all, true),
         series: series.collect(),
+        notes: Vec::new(),
     };
-    plot.write_svg(Path::new(&path))
+    std::fs::write(&path, chart.scene().svg()?).with_context(|| format!("cannot write {path}"))
 }

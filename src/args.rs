@@ -4,6 +4,7 @@ use calibrate::Density;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use compiler::quantize::recipe::{ElementRounding, RangeMethod, WeightMethod, WeightRounding};
 use compiler::GemmShape;
+use explore::plot::Kind as PlotKind;
 use explore::store::Share;
 use golden::SchemeKind;
 use spec::Round;
@@ -35,6 +36,10 @@ pub enum Command {
     Sqnr(SqnrArgs),
     /// Measure every point of a design space, and keep the results in a file that any number of runs go on with.
     Sweep(Box<SweepArgs>),
+    /// Draw the results of a sweep: accuracy, Pareto fronts, areas, heat maps, utilization.
+    Plot(PlotArgs),
+    /// Write the results of a sweep as one HTML file: sortable and filterable rows, linked plots, where they come from.
+    Report(ReportArgs),
     /// Run random cases on golden, simulator and verilated RTL, and compare every bit, cycle and counter.
     Verify(VerifyArgs),
 }
@@ -210,6 +215,40 @@ pub struct SqnrArgs {
 }
 
 #[derive(Args)]
+pub struct PlotArgs {
+    /// What `systole sweep` wrote, finished or not.
+    #[arg(value_name = "RESULTS.sqlite")]
+    pub results: PathBuf,
+    /// Folder for the plots; it is made if it does not exist, and files of the same names are replaced.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Write SVG only.
+    #[arg(long, conflicts_with = "png")]
+    pub svg: bool,
+    /// Write PNG only.
+    #[arg(long)]
+    pub png: bool,
+    /// One kind of plot, such as heat or front-luts; may be repeated.
+    #[arg(long, value_name = "KIND", value_parser = parse_plot)]
+    pub only: Vec<PlotKind>,
+    /// One network of the sweep file; may be repeated.
+    #[arg(long = "network", value_name = "NAME")]
+    pub networks: Vec<String>,
+    /// Key of the point whose utilization is drawn; the most accurate point of each network if it is not given.
+    #[arg(long, value_name = "KEY")]
+    pub point: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// What `systole sweep` wrote, finished or not.
+    #[arg(value_name = "RESULTS.sqlite")]
+    pub results: PathBuf,
+    #[arg(short, long, value_name = "FILE.html")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
 pub struct ExplainArgs {
     /// The accumulator.
     #[arg(allow_negative_numbers = true)]
@@ -269,6 +308,9 @@ pub struct SweepArgs {
     /// Write the rows of results as Parquet.
     #[arg(long, value_name = "FILE")]
     pub parquet: Option<PathBuf>,
+    /// Give areas to what could not be built, from builds of other rows and columns; they are marked as extrapolated.
+    #[arg(long)]
+    pub extrapolate: bool,
     /// Take a product of more than a million points.
     #[arg(long)]
     pub yes: bool,
@@ -384,6 +426,11 @@ fn parse_gemm(text: &str) -> Result<GemmShape, String> {
 fn parse_density(text: &str) -> Result<Density, String> {
     let found = Density::ALL.into_iter().find(|density| density.name() == text);
     found.ok_or_else(|| format!("{text:?} must be one of {}", Density::ALL.map(Density::name).join(", ")))
+}
+
+fn parse_plot(text: &str) -> Result<PlotKind, String> {
+    PlotKind::named(text)
+        .ok_or_else(|| format!("{text:?} must be one of {}", PlotKind::ALL.map(PlotKind::name).join(", ")))
 }
 
 fn parse_samples(text: &str) -> Result<usize, String> {

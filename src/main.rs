@@ -16,9 +16,10 @@ mod files;
 mod interrupt;
 mod layers;
 mod model;
-mod plot;
+mod plots;
 mod quantize;
 mod report;
+mod report_page;
 mod run;
 mod simulate;
 mod sqnr;
@@ -44,7 +45,9 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Plot(args) => plots::run(&args),
         Command::Quantize(args) => quantize::run(&args),
+        Command::Report(args) => report_page::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sqnr(args) => sqnr::run(&args),
         Command::Sweep(args) => sweep::run(&args),

@@ -2,9 +2,10 @@
 
 use crate::args::SqnrArgs;
 use crate::files;
-use crate::plot::{Plot, Series, Style};
 use anyhow::{Context, Result};
 use calibrate::{decibels, optimal_levels, optimal_scale, samples, sqnr_db, stratified_samples, Density};
+use explore::plot::chart::{Chart, Dot, Look, Series};
+use explore::plot::ticks::Axis;
 use golden::{Codebook, Kind, QFormat, Quantizer, Range, Scale};
 use serde::Serialize;
 use spec::Round;
@@ -64,12 +65,12 @@ pub fn run(args: &SqnrArgs) -> Result<bool> {
     }
     files::check_distinct(&[("--svg", &args.svg), ("--png", &args.png), ("--json", &args.json)])?;
     let table = table(args)?;
-    let plot = table.plot();
+    let scene = table.plot().scene();
     if let Some(path) = &args.svg {
-        plot.write_svg(path)?;
+        files::write(path, scene.svg()?.as_bytes())?;
     }
     if let Some(path) = &args.png {
-        plot.write_png(path)?;
+        files::write(path, &scene.png()?)?;
     }
     if let Some(path) = &args.json {
         let mut text = serde_json::to_string_pretty(&table)?;
@@ -175,31 +176,31 @@ impl Table {
         text
     }
 
-    fn plot(&self) -> Plot {
-        let markers = [Style::Circles, Style::Triangles, Style::Crosses];
+    fn plot(&self) -> Chart {
         let mut series = Vec::new();
-        for (color, part) in self.densities.iter().enumerate() {
-            let points = |of: fn(&Row) -> f64| part.rows.iter().map(|row| (f64::from(row.bits), of(row))).collect();
-            let name = |what: &str| format!("{}, {what}", part.density);
-            let mut add = |what: &str, style, points| series.push(Series { name: name(what), points, color, style });
-            add("best levels (Lloyd-Max), theory", Style::Line, points(|row| row.lloyd_max.optimum_db));
-            add(
-                "best equal steps, theory",
-                Style::Dashes,
-                points(|row| row.full.optimum_db.max(row.midrise.optimum_db)),
-            );
-            add("two's complement, measured", markers[color % markers.len()], points(|row| row.full.measured_db));
+        for (at, part) in self.densities.iter().enumerate() {
+            let dots = |of: fn(&Row) -> f64| {
+                let dot = |row: &Row| Dot { x: f64::from(row.bits), y: of(row), ..Dot::default() };
+                part.rows.iter().map(dot).collect::<Vec<Dot>>()
+            };
+            let look = Look::nth(at);
+            let mut add = |what: &str, look, dots| {
+                series.push(Series { name: format!("{}: {what}", part.density), look, dots });
+            };
+            add("best levels", Look { line: Some(0), form: None, ..look }, dots(|row| row.lloyd_max.optimum_db));
+            let steps = dots(|row| row.full.optimum_db.max(row.midrise.optimum_db));
+            add("best equal steps", Look { line: Some(1), form: None, ..look }, steps);
+            add("measured", look.markers(), dots(|row| row.full.measured_db));
         }
-        let most_bits = self.densities.iter().flat_map(|part| &part.rows).map(|row| row.bits).max().unwrap_or(1);
-        let most = self.densities.iter().flat_map(|part| part.rows.iter().flat_map(Row::all));
-        let most = most.map(|reached| reached.optimum_db).fold(10.0, f64::max);
-        Plot {
+        let rows = || self.densities.iter().flat_map(|part| &part.rows);
+        let bits: Vec<f64> = rows().map(|row| f64::from(row.bits)).collect();
+        let all: Vec<f64> = rows().flat_map(Row::all).map(|reached| reached.optimum_db).collect();
+        Chart {
             title: "Signal to quantization noise against bits".to_owned(),
-            x_label: "bits".to_owned(),
-            y_label: "SQNR (dB)".to_owned(),
-            x: (0.5, f64::from(most_bits) + 0.5),
-            y: (0.0, (most / 10.0).ceil() * 10.0 + 10.0),
+            x: Axis::whole("bits", &bits),
+            y: Axis::straight("SQNR (dB)", &all, true),
             series,
+            notes: vec!["Lines: theory (Lloyd-Max levels, equal steps). Markers: golden's two's complement.".to_owned()],
         }
     }
 }

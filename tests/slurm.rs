@@ -12,26 +12,26 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// 50 points, 100 evaluations and 50 simulations.
+/// 50 points, 250 evaluations and 50 simulations.
 fn sweep() -> String {
     format!(
         r#"
 name = "fifty"
 config = "small"
-seeds = [0, 1]
+seeds = [0, 1, 2, 3, 4]
 [networks.mlp]
 model = "{}"
 data = "{}"
-[methods.max]
+[methods.tensor]
 weights = "min-max"
 activations = "min-max"
-[methods.mse]
-weights = "mse"
-activations = "mse"
+[methods.channel]
+weights = "min-max"
+activations = "min-max"
 granularity = "per-channel"
 [axes]
 network = ["mlp"]
-method = ["max", "mse"]
+method = ["tensor", "channel"]
 weight_bits = {{ from = 2, to = 6 }}
 activation_bits = {{ from = 4, to = 8 }}
 "#,
@@ -168,7 +168,7 @@ fn an_interrupted_run_waits_for_the_same_job(local: &Local) {
     kill("-INT", &child.id().to_string());
     let (status, stderr) = rest(child, stderr);
     assert_eq!(status, Some(130), "{stderr}");
-    assert!(stderr.contains("systole: interrupted: 150 of 150 tasks are left"), "{stderr}");
+    assert!(stderr.contains("systole: interrupted: 300 of 300 tasks are left"), "{stderr}");
     local.cluster.tool("scontrol", &["release", &job]);
     let ran = local.gives_the_local_rows("interrupted", &["--slurm-option=--hold"]);
     assert!(

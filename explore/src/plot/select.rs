@@ -1,0 +1,147 @@
+//! Which rows belong together, what tells them apart, and how many are left out.
+
+use crate::row::Row;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+/// A property of a point as plots name it; empty where it is as one expects.
+pub type Trait = fn(&Row) -> String;
+
+fn weights(row: &Row) -> String {
+    row.weight_bits.map_or(String::new(), |bits| format!("W{bits}"))
+}
+
+fn activations(row: &Row) -> String {
+    row.activation_bits.map_or(String::new(), |bits| format!("A{bits}"))
+}
+
+pub fn network_width(row: &Row) -> String {
+    row.network_width.map_or(String::new(), |width| format!("×{width}"))
+}
+
+pub fn method(row: &Row) -> String {
+    row.method.clone().unwrap_or_default()
+}
+
+fn outputs(row: &Row) -> String {
+    match row.output_bits {
+        Some(bits) if row.output_bits != row.activation_bits => format!("O{bits}"),
+        _ => String::new(),
+    }
+}
+
+fn rounding(row: &Row) -> String {
+    row.rounding.clone().unwrap_or_default()
+}
+
+fn accumulator(row: &Row) -> String {
+    match row.accumulator_bits {
+        Some(bits) if row.accumulator_wraps == Some(1) => format!("wraps at {bits}"),
+        _ => String::new(),
+    }
+}
+
+pub fn shape(row: &Row) -> String {
+    match (row.rows, row.cols) {
+        (Some(rows), Some(cols)) => format!("{rows}×{cols}"),
+        _ => String::new(),
+    }
+}
+
+fn stages(row: &Row) -> String {
+    row.multiplier_stages.map_or(String::new(), |stages| format!("S{stages}"))
+}
+
+fn lanes(row: &Row) -> String {
+    row.requantizer_lanes.map_or(String::new(), |lanes| format!("N{lanes}"))
+}
+
+fn bus(row: &Row) -> String {
+    row.bus_bits.map_or(String::new(), |bits| format!("bus {bits}"))
+}
+
+pub fn dsp(row: &Row) -> String {
+    match row.dsp {
+        Some(1) => "DSP".to_owned(),
+        Some(_) => "no DSP".to_owned(),
+        None => String::new(),
+    }
+}
+
+pub const BITS: [Trait; 2] = [weights, activations];
+/// What else values depend on, the network's width aside.
+pub const NUMERICS: [Trait; 3] = [outputs, rounding, accumulator];
+pub const GEOMETRY: [Trait; 4] = [shape, stages, lanes, bus];
+
+/// Those of the traits that are not the same in all rows.
+pub fn varying(rows: &[&Row], traits: &[Trait]) -> Vec<Trait> {
+    let varies = |of: &Trait| {
+        let mut texts = rows.iter().map(|row| of(row));
+        let first = texts.next();
+        texts.any(|text| Some(text) != first)
+    };
+    traits.iter().copied().filter(varies).collect()
+}
+
+pub fn describe(row: &Row, traits: &[Trait]) -> String {
+    let texts: Vec<String> = traits.iter().map(|of| of(row)).filter(|text| !text.is_empty()).collect();
+    texts.join(" ")
+}
+
+/// Rows of each key, in the order in which the keys appear; rows without a key are left out.
+pub fn groups<'a, K: Eq + Hash + Clone>(rows: &[&'a Row], key: impl Fn(&Row) -> Option<K>) -> Vec<(K, Vec<&'a Row>)> {
+    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<(K, Vec<&Row>)> = Vec::new();
+    for &row in rows {
+        let Some(key) = key(row) else { continue };
+        let place = *places.entry(key.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((key, Vec::new()));
+        }
+        groups[place].1.push(row);
+    }
+    groups
+}
+
+pub fn networks(rows: &[Row]) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    rows.iter().filter_map(|row| row.network.as_deref()).filter(|network| seen.insert(*network)).collect()
+}
+
+/// Distinct values in ascending order.
+pub fn distinct(values: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut values: Vec<i64> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// How many points have no result of their network, if any.
+pub fn without_result(rows: &[&Row]) -> Option<String> {
+    let mut seen = HashSet::new();
+    let points: Vec<&&Row> = rows.iter().filter(|row| seen.insert(row.point.as_deref())).collect();
+    let mut parts = Vec::new();
+    for status in ["refused", "failed", "pending"] {
+        let count = points.iter().filter(|row| row.status.as_deref() == Some(status)).count();
+        if count > 0 {
+            parts.push(format!("{count} {status}"));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("Of {}, not drawn: {}.", counted(points.len(), "point"), parts.join(", ")))
+}
+
+/// How many rows have no areas of their own, if any.
+pub fn without_build(rows: &[&Row]) -> Option<String> {
+    let mut parts = Vec::new();
+    for (status, words) in [("failed", "failed"), ("timed out", "timed out"), ("pending", "is pending")] {
+        let count = rows.iter().filter(|row| row.build_status.as_deref() == Some(status)).count();
+        if count > 0 {
+            parts.push(format!("{count} whose build {words}"));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("Of {}, not drawn: {}.", counted(rows.len(), "row"), parts.join(", ")))
+}
+
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

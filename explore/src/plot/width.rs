@@ -1,0 +1,86 @@
+//! Precision against width: what a wider network at fewer bits costs, beside a narrower one at more.
+
+use super::chart::{Chart, Dot, Look, Series};
+use super::palette::MAX_SERIES;
+use super::select::{self, describe, groups, varying, Trait};
+use super::ticks::Axis;
+use super::{Kind, Plots};
+use crate::row::Row;
+
+pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
+    let (column, label, short): (&str, &str, &str) = match kind {
+        Kind::WidthBytes => ("model_bytes", "size of the model (bytes)", "model size"),
+        _ => ("energy_nj", "modelled energy an image (nJ)", "energy"),
+    };
+    let cost = |row: &Row| match kind {
+        Kind::WidthBytes => row.model_bytes.map(|bytes| bytes as f64),
+        _ => row.energy_nj,
+    };
+    let networks = groups(rows, |row| row.network.clone().zip(row.method.clone()));
+    if networks.is_empty() {
+        plots.miss(kind, "no row has a network");
+    }
+    for ((network, method), all) in networks {
+        let measured: Vec<&Row> =
+            all.iter().copied().filter(|row| row.accuracy_percent.is_some() && cost(row).is_some()).collect();
+        if measured.is_empty() {
+            plots.miss(kind, format!("{network}: no row has both accuracy_percent and {column}"));
+            continue;
+        }
+        let alike: Vec<&Row> = measured.iter().copied().filter(|row| row.weight_bits == row.activation_bits).collect();
+        let kept = if alike.is_empty() { measured } else { alike };
+        let mut traits: Vec<Trait> = select::BITS.to_vec();
+        traits.extend(varying(&kept, &select::NUMERICS));
+        if kind == Kind::WidthEnergy {
+            traits.extend(varying(&kept, &select::GEOMETRY));
+        }
+        let mut lines = groups(&kept, |row| Some(describe(row, &traits)));
+        lines
+            .sort_by_key(|(_, rows)| rows.first().map(|row| std::cmp::Reverse((row.weight_bits, row.activation_bits))));
+        let mut series = Vec::new();
+        let mut most_widths: Vec<f64> = Vec::new();
+        for (at, (name, rows)) in lines.iter().enumerate().take(MAX_SERIES) {
+            let mut dots: Vec<(f64, Dot)> = Vec::new();
+            for row in rows {
+                let (Some(width), Some(x), Some(y)) = (row.network_width, cost(row), row.accuracy_percent) else {
+                    continue;
+                };
+                if dots.iter().all(|(known, _)| *known != width) {
+                    let bar = row.accuracy_sd_percent.map(|sd| (y - sd, (y + sd).min(100.0)));
+                    dots.push((width, Dot { x, y, bar, ..Dot::default() }));
+                }
+            }
+            dots.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (widths, dots): (Vec<f64>, Vec<Dot>) = dots.into_iter().unzip();
+            if widths.len() > most_widths.len() {
+                most_widths = widths;
+            }
+            series.push(Series { name: name.clone(), look: Look::nth(at), dots });
+        }
+        if most_widths.len() < 2 {
+            plots.miss(kind, format!("{network}, {method}: fewer than 2 network widths"));
+            continue;
+        }
+        let dots = || series.iter().flat_map(|series| &series.dots);
+        let xs: Vec<f64> = dots().map(|dot| dot.x).collect();
+        let ends = |dot: &Dot| dot.bar.map_or([dot.y, dot.y], |(low, high)| [low.max(0.0), high]);
+        let ys: Vec<f64> = dots().flat_map(ends).collect();
+        let widths: Vec<String> = most_widths.iter().map(|width| format!("×{width}")).collect();
+        let mut notes = vec![format!("Along a line: networks of width {}.", widths.join(", "))];
+        if dots().any(|dot| dot.bar.is_some()) {
+            notes.push("Bars: a standard deviation over seeds to either side.".to_owned());
+        }
+        if lines.len() > MAX_SERIES {
+            notes.push(format!("The first {MAX_SERIES} of {} lines.", lines.len()));
+        }
+        notes.extend(select::without_result(&all));
+        let chart = Chart {
+            title: format!("{network}, {method}: accuracy against {short}, by bits and network width"),
+            x: Axis::wide(label, &xs),
+            y: Axis::straight("accuracy (%)", &ys, false),
+            series,
+            notes,
+        };
+        plots.add(kind, &[&network, &method], &chart.title, chart.scene());
+    }
+}

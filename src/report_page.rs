@@ -1,0 +1,16 @@
+//! `systole report`: a sweep's results as one HTML file.
+
+use crate::args::ReportArgs;
+use crate::files;
+use anyhow::Result;
+use explore::report::report;
+use explore::store::Store;
+
+pub fn run(args: &ReportArgs) -> Result<bool> {
+    files::check_writable(&args.out)?;
+    files::check_distinct(&[("RESULTS.sqlite", &Some(args.results.clone())), ("--out", &Some(args.out.clone()))])?;
+    let store = Store::open_read(&args.results)?;
+    let page = report(&store.about()?, &store.rows()?, env!("CARGO_PKG_VERSION"))?;
+    files::write(&args.out, page.as_bytes())?;
+    Ok(true)
+}
