@@ -12,6 +12,7 @@ need verilator verilator
 need yosys yosys
 need iverilog iverilog
 need patch patch
+need chromium chromium
 if [ -n "$missing" ]; then
     echo "installing Debian packages:$missing" >&2
     if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
