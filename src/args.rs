@@ -5,6 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use compiler::quantize::recipe::{ElementRounding, RangeMethod, WeightMethod, WeightRounding};
 use compiler::GemmShape;
 use explore::plot::Kind as PlotKind;
+use explore::store::Share;
 use golden::SchemeKind;
 use spec::Round;
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Table and plot of signal to quantization noise against bits, measured beside the theoretical optimum.
     Sqnr(SqnrArgs),
+    /// Measure every point of a design space, and keep the results in a file that any number of runs go on with.
+    Sweep(Box<SweepArgs>),
     /// Draw the results of a sweep: accuracy, Pareto fronts, areas, heat maps, utilization.
     Plot(PlotArgs),
     /// Write the results of a sweep as one HTML file: sortable and filterable rows, linked plots, where they come from.
@@ -283,6 +286,40 @@ pub struct ExplainArgs {
 }
 
 #[derive(Args)]
+pub struct SweepArgs {
+    /// Axes, networks, methods, and what is to be measured: docs/sweeps.md.
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+    /// The results file, made if it is not there; NAME.sqlite in the working directory if it is not given, by the sweep's name.
+    #[arg(long, value_name = "FILE.sqlite")]
+    pub results: Option<PathBuf>,
+    /// The points of this subset only.
+    #[arg(long, value_name = "NAME")]
+    pub subset: Option<String>,
+    /// Say how many points, builds and tasks there are, and how long they will take.
+    #[arg(long, conflicts_with_all = ["csv", "parquet", "part", "collect"])]
+    pub dry_run: bool,
+    /// Tasks at a time; as many as there are cores if it is not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: Option<u32>,
+    /// Write the rows of results as comma-separated values.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write the rows of results as Parquet.
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
+    /// Take a product of more than a million points.
+    #[arg(long)]
+    pub yes: bool,
+    /// Only the I-th of N parts of the tasks, into a results file of its own.
+    #[arg(long, value_name = "I/N", value_parser = parse_part, requires = "results", hide = true)]
+    pub part: Option<Share>,
+    /// Take the results of parts; no task is run.
+    #[arg(long, value_name = "FILE.sqlite", hide = true, conflicts_with = "part")]
+    pub collect: Vec<PathBuf>,
+}
+
+#[derive(Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["cases", "random_configs", "random_networks", "case", "model"])))]
 pub struct VerifyArgs {
     /// Configuration file, or one of tiny, small, default; for --cases or --model.
@@ -329,6 +366,16 @@ pub struct VerifyArgs {
     /// Folder for the case files of failures.
     #[arg(long, default_value = ".", conflicts_with = "model")]
     pub save: PathBuf,
+}
+
+fn parse_part(text: &str) -> Result<Share, String> {
+    let rule = || format!("{text:?} must be I/N with I in 1..=N");
+    let (index, of) = text.split_once('/').ok_or_else(rule)?;
+    let (index, of): (u64, u64) = (index.parse().map_err(|_| rule())?, of.parse().map_err(|_| rule())?);
+    match (1..=of).contains(&index) {
+        true => Ok(Share { index: index - 1, of }),
+        false => Err(rule()),
+    }
 }
 
 fn parse_dimension(text: &str) -> Result<(String, usize), String> {

@@ -111,12 +111,19 @@ pub fn check_folder(path: &Path, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Where a path leads, whether or not there is a file.
+fn place(path: &Path) -> PathBuf {
+    let folder = fs::canonicalize(parent(path)).unwrap_or_else(|_| parent(path));
+    fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()))
+}
+
+/// Whether two paths lead to one file.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    place(a) == place(b)
+}
+
 /// Refuses two options that name one file.
 pub fn check_distinct(paths: &[(&str, &Option<PathBuf>)]) -> Result<()> {
-    let place = |path: &Path| {
-        let folder = fs::canonicalize(parent(path)).unwrap_or_else(|_| parent(path));
-        fs::canonicalize(path).unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()))
-    };
     let given: Vec<(&str, PathBuf)> =
         paths.iter().filter_map(|(option, path)| path.as_ref().map(|path| (*option, place(path)))).collect();
     for (at, (option, path)) in given.iter().enumerate() {

@@ -13,6 +13,7 @@ mod config;
 mod emit;
 mod explain;
 mod files;
+mod interrupt;
 mod layers;
 mod model;
 mod plots;
@@ -22,17 +23,21 @@ mod report_page;
 mod run;
 mod simulate;
 mod sqnr;
+mod sweep;
 mod topology;
 mod verify;
 
 use args::{Arguments, Command};
 use clap::Parser;
+use interrupt::Interrupted;
 use std::process::ExitCode;
 
 /// Exit status when something was compared and differs.
 const DIFFERS: u8 = 1;
 /// Exit status for everything that could not be done.
 const FAILED: u8 = 2;
+/// Exit status of a run that was interrupted, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -45,11 +50,16 @@ fn main() -> ExitCode {
         Command::Report(args) => report_page::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sqnr(args) => sqnr::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(DIFFERS),
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("systole: {error}");
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             eprintln!("systole: {}", describe(&error));
             ExitCode::from(FAILED)

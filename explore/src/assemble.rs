@@ -1,9 +1,11 @@
 //! Results of tasks, as rows.
 
+use crate::measure::{summarize, ClockSource, Evaluation, Timing};
 use crate::point::Point;
 use crate::row::Row;
 use crate::store::Build;
 use crate::sweep::{Axis, Sweep};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What came of a task.
@@ -34,12 +36,19 @@ pub struct BuildOutcome {
 }
 
 /// Rows of points in their order; a row for each build, or one without. An error says what is damaged.
-pub fn rows(_sweep: &Sweep, points: Vec<Measured>) -> Result<Vec<Row>, String> {
+pub fn rows(sweep: &Sweep, points: Vec<Measured>) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for measured in points {
-        let row = network_row(&measured)?;
+        let timing: Option<Timing> = done(measured.timing.iter())?.into_iter().next();
+        let row = network_row(&measured, timing.as_ref())?;
+        let at_clock = |mut row: Row| {
+            if let Some(timing) = &timing {
+                timing.fill_rate(sweep.clock_mhz(), ClockSource::Assumed, &mut row);
+            }
+            row
+        };
         if measured.builds.is_empty() {
-            rows.push(row);
+            rows.push(at_clock(row));
             continue;
         }
         for BuildOutcome { build, .. } in &measured.builds {
@@ -48,34 +57,47 @@ pub fn rows(_sweep: &Sweep, points: Vec<Measured>) -> Result<Vec<Row>, String> {
             row.target = Some(build.target.clone());
             row.dsp = Some(i64::from(build.dsp));
             row.build_status = Some("pending".to_owned());
-            rows.push(row);
+            rows.push(at_clock(row));
         }
     }
     Ok(rows)
 }
 
+/// The results of the tasks that are done.
+fn done<'a, T: DeserializeOwned>(tasks: impl Iterator<Item = &'a TaskOutcome>) -> Result<Vec<T>, String> {
+    let results = tasks.filter_map(|task| match task {
+        TaskOutcome::Done(result) => Some(T::deserialize(result)),
+        _ => None,
+    });
+    results.collect::<Result<_, serde_json::Error>>().map_err(|error| error.to_string())
+}
+
 /// A row with axes and what was measured of the network.
-fn network_row(measured: &Measured) -> Result<Row, String> {
+fn network_row(measured: &Measured, timing: Option<&Timing>) -> Result<Row, String> {
     let mut row = axes_row(&measured.key, &measured.point);
+    let evaluations: Vec<Evaluation> = done(measured.evaluations.iter())?;
+    summarize(&evaluations, &mut row);
+    if let Some(timing) = timing {
+        timing.fill(&mut row);
+    }
     let tasks: Vec<&TaskOutcome> = measured.evaluations.iter().chain(&measured.timing).collect();
-    let found = |wanted: fn(&TaskOutcome) -> Option<&String>| tasks.iter().find_map(|task| wanted(task));
-    let refused = found(|task| match task {
-        TaskOutcome::Refused(reason) => Some(reason),
+    let refused = tasks.iter().find_map(|task| match task {
+        TaskOutcome::Refused(reason) => Some(reason.clone()),
         _ => None,
     });
-    let failed = found(|task| match task {
-        TaskOutcome::Failed(reason, _) => Some(reason),
+    let failed = tasks.iter().find_map(|task| match task {
+        TaskOutcome::Failed(reason, _) => Some(reason.clone()),
         _ => None,
     });
-    let status = match (refused, failed) {
-        _ if tasks.is_empty() => "none",
-        (Some(_), _) => "refused",
-        (None, Some(_)) => "failed",
-        _ if tasks.contains(&&TaskOutcome::Pending) => "pending",
-        _ => "done",
-    };
-    row.status = Some(status.to_owned());
-    row.reason = refused.or(failed).cloned();
+    row.status = match (&refused, &failed) {
+        _ if tasks.is_empty() => None,
+        (Some(_), _) => Some("refused"),
+        (None, Some(_)) => Some("failed"),
+        _ if tasks.contains(&&TaskOutcome::Pending) => Some("pending"),
+        _ => Some("done"),
+    }
+    .map(str::to_owned);
+    row.reason = refused.or(failed);
     Ok(row)
 }
 

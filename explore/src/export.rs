@@ -1,7 +1,7 @@
 //! Rows as files of other programs.
 
 use crate::row::{Kind, Row, Value};
-use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -38,7 +38,7 @@ pub fn csv(rows: &[Row], out: &mut dyn Write) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// Parquet: a column each as INT64, DOUBLE or BYTE_ARRAY of UTF-8, all optional, in one row group.
+/// Parquet: a column each as INT64, DOUBLE or BYTE_ARRAY of UTF-8, all optional, in one row group, with Snappy.
 pub fn parquet(rows: &[Row]) -> Result<Vec<u8>, ExportError> {
     let mut fields = Vec::new();
     for column in Row::COLUMNS {
@@ -55,7 +55,8 @@ pub fn parquet(rows: &[Row]) -> Result<Vec<u8>, ExportError> {
     }
     let schema = Arc::new(Type::group_type_builder("rows").with_fields(fields).build()?);
     let created = format!("systole {}", env!("CARGO_PKG_VERSION"));
-    let properties = Arc::new(WriterProperties::builder().set_created_by(created).build());
+    let properties =
+        Arc::new(WriterProperties::builder().set_created_by(created).set_compression(Compression::SNAPPY).build());
     let mut file = SerializedFileWriter::new(Vec::new(), schema, properties)?;
     let values: Vec<Vec<Value>> = rows.iter().map(Row::values).collect();
     let mut group = file.next_row_group()?;

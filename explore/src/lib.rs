@@ -14,3 +14,5 @@ pub mod row;
 pub mod run;
 pub mod store;
 pub mod sweep;
+pub mod synth;
+pub mod work;

@@ -18,6 +18,9 @@ pub enum Halt<E> {
     Error(E),
 }
 
+/// What does a task. It should look at the flag it is given: once it is set, all should stop.
+pub type Doing<'a, E> = dyn Fn(&Task, &AtomicBool) -> Result<Ended, Halt<E>> + Sync + 'a;
+
 /// Why the work stopped.
 #[derive(Debug, Error)]
 pub enum RunError<E: std::error::Error + 'static> {
@@ -48,7 +51,7 @@ struct Shared<'a, E: std::error::Error + 'static> {
 }
 
 /// Does the tasks of a run with that many threads, with other processes if they are at the same file, until all have ended or
-/// `interrupted` is set. `work` should look at the flag it is given: it says that all should stop. `watch` is told how far the tasks are.
+/// `interrupted` is set. `watch` is told how far the tasks are.
 ///
 /// A task that panics has failed. After an error the other tasks are stopped; what ended before is kept.
 pub fn run<E: std::error::Error + Send + 'static>(
@@ -56,7 +59,7 @@ pub fn run<E: std::error::Error + Send + 'static>(
     jobs: usize,
     command: &str,
     interrupted: &AtomicBool,
-    work: &(dyn Fn(&Task, &AtomicBool) -> Result<Ended, Halt<E>> + Sync),
+    work: &Doing<'_, E>,
     watch: &mut dyn FnMut(&Progress),
 ) -> Result<Stopped, RunError<E>> {
     store.take_over()?;
@@ -96,7 +99,7 @@ impl<'a, E: std::error::Error + Send + 'static> Shared<'a, E> {
         }
     }
 
-    fn work(&self, work: &(dyn Fn(&Task, &AtomicBool) -> Result<Ended, Halt<E>> + Sync)) -> Result<(), RunError<E>> {
+    fn work(&self, work: &Doing<'_, E>) -> Result<(), RunError<E>> {
         while !self.halt.load(Ordering::SeqCst) {
             let claim = self.store().claim()?;
             match claim {
@@ -111,11 +114,7 @@ impl<'a, E: std::error::Error + Send + 'static> Shared<'a, E> {
         Ok(())
     }
 
-    fn task(
-        &self,
-        claim: &Claim,
-        work: &(dyn Fn(&Task, &AtomicBool) -> Result<Ended, Halt<E>> + Sync),
-    ) -> Result<(), RunError<E>> {
+    fn task(&self, claim: &Claim, work: &Doing<'_, E>) -> Result<(), RunError<E>> {
         let start = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| work(&claim.task, &self.halt)))
             .unwrap_or_else(|panic| Ok(Ended::Failed(format!("internal error: {}", message(&*panic)), None)));

@@ -73,16 +73,20 @@ impl Store {
     /// Opens a results file to read what is there, finished or not. Nothing is changed.
     pub fn open_read(path: &Path) -> Result<Self, StoreError> {
         check_header(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
+        let with = |flags: OpenFlags, name: &Path| {
+            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+            let connection = Connection::open_with_flags(name, flags)?;
             connection.busy_timeout(PATIENCE)?;
+            connection.pragma_update(None, "query_only", true)?;
             connection.query_row("SELECT count(*) FROM sweep", [], |_| Ok(()))?;
             Ok(connection)
-        });
-        let connection = match opened {
+        };
+        // SQLite keeps files beside this one: who may write takes them away at the end, who only reads leaves them.
+        let (read, write) = (OpenFlags::SQLITE_OPEN_READ_ONLY, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let connection = match beside(path, "-wal").exists() {
+            true => with(read, path),
             // In a folder that cannot be written, the file is as its last writer left it.
-            Err(_) if !beside(path, "-wal").exists() => Connection::open_with_flags(immutable(path), flags),
-            opened => opened,
+            false => with(write, path).or_else(|_: rusqlite::Error| with(read, Path::new(&immutable(path)))),
         };
         let connection = connection.map_err(StoreError::sqlite(path))?;
         Self::of(path, connection)

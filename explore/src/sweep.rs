@@ -12,6 +12,7 @@ pub use axis::{Axis, Product};
 pub use error::SweepError;
 pub use plan::{Plan, Planned, MOST_POINTS};
 
+use crate::measure::Simulation;
 use crate::point::{Axes, Point};
 use compiler::quantize::recipe::{WeightMethod, WeightRounding};
 use compiler::quantize::Recipe;
@@ -64,14 +65,6 @@ pub struct Synthesis {
     pub liberty: Option<PathBuf>,
     pub timeout: Duration,
     pub extrapolate: bool,
-}
-
-/// The simulated run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Run {
-    pub batch: usize,
-    pub latency: u64,
-    pub stalls: sim::Stalls,
 }
 
 impl Synthesis {
@@ -150,8 +143,8 @@ impl Sweep {
         self.synthesis.as_ref()
     }
 
-    pub fn simulation(&self) -> Run {
-        Run {
+    pub fn simulation(&self) -> Simulation {
+        Simulation {
             batch: self.raw.simulation.batch,
             latency: self.raw.simulation.latency,
             stalls: check::stalls(self.raw.simulation.stalls.as_deref()).unwrap_or(sim::Stalls::NONE),

@@ -4,9 +4,9 @@ use crate::accumulator::Accumulator;
 use crate::pe::PeShape;
 use crate::prelude::*;
 use crate::skew::Skew;
-use crate::widths::{self, bits};
+use crate::widths;
 use crate::{row_control, Delay, Mesh};
-use spec::{Config, Format};
+use spec::Config;
 
 /// Rows of activations go in, rows of sums come out of the accumulator.
 ///
@@ -42,15 +42,9 @@ pub struct Datapath {
 
 impl Datapath {
     pub fn new(config: &Config) -> Datapath {
-        let (g, n) = (config.geometry(), config.numerics());
+        let g = config.geometry();
         let (rows, cols) = (g.rows(), g.cols());
-        let operand = |format: Format| Operand { bits: bits(format.bits()), is_signed: format.is_signed() };
-        let shape = PeShape {
-            activation: operand(n.activation()),
-            weight: operand(n.weight()),
-            psum_bits: bits(n.accumulator_bits()),
-            product_stages: g.multiplier_stages(),
-        };
+        let shape = PeShape::of(config);
         let control_bits = row_control::bits(config);
         Datapath {
             clock: ClockIn::default(),

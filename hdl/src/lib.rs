@@ -13,6 +13,7 @@
 pub mod accumulator;
 pub mod accumulator_column;
 pub mod bits;
+pub mod block;
 pub mod clear_low;
 pub mod counter;
 pub mod counters;
@@ -73,6 +74,7 @@ pub mod write_rows;
 mod delay;
 mod saturator;
 
+pub use block::{emit_block, BlockName, UnknownBlock};
 pub use delay::Delay;
 pub use emit::{emit, EmitError, Emitted};
 pub use load::Load;

@@ -1,7 +1,9 @@
 //! One processing element.
 
 use crate::prelude::*;
+use crate::widths::bits;
 use crate::Delay;
+use spec::{Config, Format};
 
 /// What a mesh of [`Pe`]s computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +13,20 @@ pub struct PeShape {
     pub psum_bits: usize,
     /// Product registers between multiplier and adder.
     pub product_stages: usize,
+}
+
+impl PeShape {
+    /// The PEs of a machine.
+    pub fn of(config: &Config) -> PeShape {
+        let n = config.numerics();
+        let operand = |format: Format| Operand { bits: bits(format.bits()), is_signed: format.is_signed() };
+        PeShape {
+            activation: operand(n.activation()),
+            weight: operand(n.weight()),
+            psum_bits: bits(n.accumulator_bits()),
+            product_stages: config.geometry().multiplier_stages(),
+        }
+    }
 }
 
 /// A weight-stationary PE: `psum_out` = register(`psum_in` + activation x weight).

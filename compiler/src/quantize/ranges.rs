@@ -5,7 +5,7 @@ use calibrate::{CalibrateError, Choice, Grid};
 use golden::QFormat;
 use spec::Format;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Ranges of one network's activations on one set of calibration data, as they were chosen for earlier recipes.
 ///
@@ -13,7 +13,8 @@ use std::sync::{Mutex, PoisonError};
 /// network that is quantized for many widths of its weights needs each only once.
 #[derive(Debug, Default)]
 pub struct Ranges {
-    chosen: Mutex<HashMap<Key, Choice>>,
+    /// A range's own lock is held while it is chosen, so that no two threads choose the same.
+    chosen: Mutex<HashMap<Key, Arc<Mutex<Option<Choice>>>>>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -38,14 +39,19 @@ impl Ranges {
     ) -> Result<Choice, CalibrateError> {
         let affine = recipe.symmetry == ZeroPoint::Affine;
         let key = Key { tensor, format, method: recipe.method.to_string(), affine, grid };
-        // A choice is written whole or not at all.
-        let known = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-        if let Some(choice) = known {
+        let place = Arc::clone(lock(&self.chosen).entry(key).or_default());
+        let mut place = lock(&place);
+        if let Some(choice) = *place {
             return Ok(choice);
         }
         let quantized = QFormat::full(format.bits(), format.is_signed())?;
         let choice = calibrate::choose(values, quantized, recipe.method.0, recipe.symmetry.into(), grid)?;
-        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).insert(key, choice);
+        *place = Some(choice);
         Ok(choice)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A choice is written whole or not at all.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,16 +9,20 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-import cnn  # noqa: E402
-import numpy as np  # noqa: E402
-import onnx  # noqa: E402
-import train as perceptron  # noqa: E402
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from sklearn.datasets import load_digits  # noqa: E402
-from sklearn.model_selection import train_test_split  # noqa: E402
+import cnn
+import numpy as np
+import onnx
+import train as perceptron
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 SEEDS = range(5)
 WIDTHS = (0.5, 1, 2, 4)
+
+
+def tensors_of(path):
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
 
 
 class Mlp:
@@ -47,6 +51,11 @@ class Mlp:
     def export(parameters, path):
         w1, b1, w2, b2 = parameters
         perceptron.export([(w1, b1, True), (w2, b2, False)], path)
+
+    @staticmethod
+    def load(path):
+        stored = tensors_of(path)
+        return [stored["w1"], stored["b1"], stored["w2"].T, stored["b2"]]
 
 
 class Cnn:
@@ -98,6 +107,11 @@ class Cnn:
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
 
+    @staticmethod
+    def load(path):
+        stored = tensors_of(path)
+        return [stored["w1"].reshape(-1, 9).T, stored["b1"], stored["w2"], stored["b2"]]
+
 
 def split(seed):
     """Images (pixel / 16) and labels for training and for testing, and the training rows that calibrate."""
@@ -124,15 +138,15 @@ def keep(values):
 def forward(network, parameters, rows, activation=keep):
     """Logits, and what the way back needs; `activation` makes of hidden values what a quantizer makes of them."""
     w1, b1, w2, b2 = parameters
-    hidden = activation(np.maximum(rows @ w1 + b1, 0))
-    pooled, places = network.pool(hidden)
-    return pooled @ w2 + b2, (rows, hidden, pooled, places)
+    sums = rows @ w1 + b1
+    pooled, places = network.pool(activation(np.maximum(sums, 0)))
+    return pooled @ w2 + b2, (rows, sums, pooled, places)
 
 
 def backward(network, parameters, tensors, error):
     """Gradients of the parameters from the gradient of the logits; quantizers pass gradients through."""
-    rows, hidden, pooled, places = tensors
-    back = network.pool_back(error @ parameters[2].T, places) * (hidden > 0)
+    rows, sums, pooled, places = tensors
+    back = network.pool_back(error @ parameters[2].T, places) * (sums > 0)
     back = back.reshape(-1, back.shape[-1])
     return [rows.reshape(len(back), -1).T @ back, back.sum(axis=0), pooled.T @ error, error.sum(axis=0)]
 
@@ -141,8 +155,12 @@ def plain(parameters):
     return parameters, keep
 
 
-def train(network, parameters, images, labels, rng, quantize=plain):
-    """Adam on the cross-entropy of softmax(logits) at ../train.py's rate, in float64.
+def constant(_):
+    return 1
+
+
+def train(network, parameters, images, labels, rng, epochs, quantize=plain, fall=constant):
+    """Adam on the cross-entropy of softmax(logits), in float64; ../train.py's rate times `fall` of the part done.
 
     In every step `quantize` makes of the parameters those that are used, and the `activation` of `forward`.
     """
@@ -150,8 +168,9 @@ def train(network, parameters, images, labels, rng, quantize=plain):
     means = [np.zeros_like(p) for p in parameters]
     squares = [np.zeros_like(p) for p in parameters]
     one_hot = np.eye(cnn.CLASSES)[labels]
+    steps = epochs * -(-len(rows) // perceptron.BATCH)
     step = 0
-    for _ in range(network.epochs):
+    for _ in range(epochs):
         order = rng.permutation(len(rows))
         for start in range(0, len(rows), perceptron.BATCH):
             chosen = order[start : start + perceptron.BATCH]
@@ -160,11 +179,12 @@ def train(network, parameters, images, labels, rng, quantize=plain):
             exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
             error = (exponents / exponents.sum(axis=1, keepdims=True) - one_hot[chosen]) / len(chosen)
             step += 1
+            rate = perceptron.RATE * fall(step / steps)
             for i, gradient in enumerate(backward(network, used, tensors, error)):
                 means[i] = 0.9 * means[i] + 0.1 * gradient
                 squares[i] = 0.999 * squares[i] + 0.001 * gradient**2
                 update = means[i] / (1 - 0.9**step) / (np.sqrt(squares[i] / (1 - 0.999**step)) + 1e-8)
-                parameters[i] = parameters[i] - perceptron.RATE * (update + perceptron.DECAY * parameters[i])
+                parameters[i] = parameters[i] - rate * (update + perceptron.DECAY * parameters[i])
     return parameters
 
 

@@ -22,7 +22,7 @@ def main():
             for seed, (train_x, train_labels, test_x, test_labels, _) in zip(SEEDS, splits):
                 rng = np.random.default_rng(seed)
                 parameters = networks.initial(network, width, rng)
-                parameters = networks.train(network, parameters, train_x, train_labels, rng)
+                parameters = networks.train(network, parameters, train_x, train_labels, rng, network.epochs)
                 parameters = [p.astype(np.float32) for p in parameters]
                 network.export(parameters, HERE / f"{network.name}-w{width:g}-s{seed}.onnx")
                 found.append(networks.accuracy(network, parameters, test_x, test_labels))

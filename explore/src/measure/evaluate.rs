@@ -94,3 +94,6 @@ fn sqnr_db(float: &mut FloatLayers<'_>, became: impl Iterator<Item = f32>) -> Op
     }
     (signal > 0.0 && noise > 0.0).then(|| calibrate::decibels(signal / noise))
 }
+
+#[cfg(test)]
+mod tests;

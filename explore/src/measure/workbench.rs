@@ -125,12 +125,24 @@ impl Subject {
         let calibration = npz.matrix("calibration", inputs).map_err(|error| at_data(error.into()))?;
         let (test, labels) = data::test_data(&mut npz, inputs, classes).map_err(at_data)?;
         let labels = labels.ok_or_else(|| Failure::NoLabels { path: path() })?;
-        let elements: usize =
-            network.extents().map_err(at_network)?.iter().skip(1).map(|extent| extent.elements()).sum();
+        Self::new(network, calibration, test, labels, keep_bytes).map_err(at_network)
+    }
+
+    /// A network that was read, with its data.
+    pub fn new(
+        network: FloatNetwork,
+        calibration: Matrix,
+        test: Matrix,
+        labels: Vec<i64>,
+        keep_bytes: usize,
+    ) -> Result<Self, LayerError> {
+        let extents = network.extents()?;
+        let classes = extents[extents.len() - 1].elements();
+        let elements: usize = extents.iter().skip(1).map(|extent| extent.elements()).sum();
         let keep = elements.saturating_mul(test.rows).saturating_mul(size_of::<f32>()) <= keep_bytes;
         let rows = network.layout.to_channels_last(network.input, &test.values);
         let mut outputs: Vec<Vec<f32>> = Vec::new();
-        let mut run = network.run(&rows).map_err(at_network)?;
+        let mut run = network.run(&rows)?;
         while let Some(layer) = run.next_layer() {
             if !keep {
                 outputs.clear();
@@ -199,3 +211,6 @@ fn float_network(path: &Path) -> Result<FloatNetwork, Failure> {
         Imported::Quantized(_) => Err(Failure::Quantized { path: path.to_owned() }),
     }
 }
+
+#[cfg(test)]
+mod tests;

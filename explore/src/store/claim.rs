@@ -67,6 +67,17 @@ impl Store {
         id.map(|id| Ok(Claim { id, task: self.task(id)? })).transpose()
     }
 
+    /// Up to `n` pending tasks of a kind, spread over all of them.
+    pub fn spread(&self, kind: Kind, n: usize) -> Result<Vec<Task>, StoreError> {
+        let sql =
+            "SELECT id FROM tasks WHERE kind = ?1 AND state = 'pending' AND id IN (SELECT id FROM wanted) ORDER BY id";
+        let mut query = self.connection.prepare(sql).map_err(self.at())?;
+        let ids = query.query_map([kind.name()], |row| row.get::<_, i64>(0)).and_then(Iterator::collect);
+        let ids: Vec<i64> = ids.map_err(self.at())?;
+        let n = n.min(ids.len());
+        (0..n).map(|at| self.task(ids[(2 * at + 1) * ids.len() / (2 * n)])).collect()
+    }
+
     fn task(&self, id: i64) -> Result<Task, StoreError> {
         let sql = "SELECT t.kind, t.seed, p.axes, b.block, b.target, b.dsp, b.work
                    FROM tasks t JOIN points p ON p.id = t.point

@@ -13,6 +13,8 @@ pub struct Collected {
     pub new: u64,
     /// Tasks that had ended here too, with equal results.
     pub known: u64,
+    /// Tasks that are not entered here.
+    pub other: u64,
 }
 
 struct Found {
@@ -26,7 +28,7 @@ struct Found {
 }
 
 impl Store {
-    /// Takes what has ended in the results file `part` of the same sweep, whose tasks must be entered here. The part stays as it is.
+    /// Takes what has ended in the results file `part` of the same sweep, of the tasks that are entered here. The part stays as it is.
     pub fn collect(&mut self, part: &Path) -> Result<Collected, StoreError> {
         let other = Self::open_read(part)?;
         other.same_sweep(&self.sweep)?;
@@ -69,7 +71,8 @@ impl Store {
                 .map_err(&at)?;
             let task = || format!("{kind} {work} with seed {seed}");
             let Some(here) = here else {
-                return Err(StoreError::Damaged { path: path.clone(), what: format!("{} is not in it", task()) });
+                collected.other += 1;
+                continue;
             };
             // Times and limits of builds may differ from run to run.
             let same = *kind == Kind::Build.name() || (here.0 == *state && comparable(&here.1) == comparable(result));

@@ -126,7 +126,7 @@ impl Store {
         Ok(outcomes)
     }
 
-    fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
+    pub(super) fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
         let sql = "SELECT point, block, target, dsp, work FROM builds ORDER BY point, place";
         let mut query = self.connection.prepare(sql).map_err(self.at())?;
         let mut rows = query.query([]).map_err(self.at())?;
@@ -169,6 +169,18 @@ impl Store {
         })?;
         let about = about.map_err(self.at())?;
         Ok(About { inputs: self.inputs()?, tools: self.tools()?, skipped, owners, ..about })
+    }
+
+    /// Tasks of the whole file.
+    pub fn n_tasks(&self) -> Result<u64, StoreError> {
+        let count = self.connection.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(self.at())?.unsigned_abs())
+    }
+
+    /// How often tasks were taken, by each process that ended any of them.
+    pub fn claims(&self) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT sum(claims) FROM tasks WHERE owner IS NOT NULL GROUP BY owner ORDER BY owner";
+        self.list(sql, |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
     }
 
     pub(super) fn inputs(&self) -> Result<Vec<(PathBuf, String)>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::identity::hex;
 use super::{Kind, Store, StoreError};
-use crate::point::Point;
+use crate::point::{Axes, Point};
 use crate::sweep::{Plan, Planned, Sweep};
 use rusqlite::{params, OptionalExtension, Transaction};
 use sha2::{Digest, Sha256};
@@ -27,17 +27,16 @@ pub struct Share {
 }
 
 impl Store {
-    /// The points of a plan whose builds are not known yet, by their places in the plan.
-    pub fn without_builds(&self, plan: &Plan) -> Result<Vec<usize>, StoreError> {
-        let mut query = self.connection.prepare("SELECT DISTINCT point FROM builds").map_err(self.at())?;
-        let known = query.query_map([], |row| row.get::<_, i64>(0)).and_then(Iterator::collect);
-        let known: HashSet<i64> = known.map_err(self.at())?;
-        let unknown = |at: &usize| i64::try_from(plan.points[*at].ordinal).map_or(true, |id| !known.contains(&id));
-        Ok((0..plan.points.len()).filter(unknown).collect())
+    /// The builds that are known of a plan's points, by their places in the plan.
+    pub fn known_builds(&self, plan: &Plan) -> Result<HashMap<usize, Vec<Build>>, StoreError> {
+        let mut builds = self.builds()?;
+        let of =
+            |(place, planned): (usize, &Planned)| Some((place, builds.remove(&i64::try_from(planned.ordinal).ok()?)?));
+        Ok(plan.points.iter().enumerate().filter_map(of).collect())
     }
 
     /// Enters what is not there of the plan's points and tasks, and makes its tasks, or a share of them, those of this run. `builds` are
-    /// of the points that [`Store::without_builds`] tells, by their places in the plan.
+    /// of the points by their places in the plan; those that are known may be left out.
     pub fn register(
         &mut self,
         plan: &Plan,
@@ -64,7 +63,7 @@ impl Store {
                 .map_err(&at)?;
             let (evaluation, timing): (Option<String>, Option<String>) = match known {
                 Some((axes, evaluation, timing)) => {
-                    if axes != serde_json::json!(planned.axes).to_string() {
+                    if serde_json::from_str::<Axes>(&axes).ok().as_ref() != Some(&planned.axes) {
                         return Err(damaged(format!("point {id} is another than in the sweep file")));
                     }
                     (evaluation, timing)

@@ -1,0 +1,157 @@
+//! From Yosys's counts of cells to areas.
+
+use super::target::Family;
+use super::{Area, Resource, Target, Utilization};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The area in the text that `stat -json` wrote; `generic` is that of the netlist before a liberty file's cells.
+///
+/// # Errors
+/// The text is not as expected, or has a cell that no rule here knows.
+pub fn area(target: Target, stat: &str, generic: Option<&str>) -> Result<Area, String> {
+    let stat = parse(stat)?;
+    let cells = counts(&stat)?;
+    if let (Family::Gates, Some(generic)) = (target.family(), generic) {
+        let before = counts(&parse(generic)?)?;
+        let ffs = before.iter().filter(|(kind, _)| is_generic_ff(kind)).map(|(_, n)| n).sum();
+        let area_um2 = stat["design"]["area"].as_f64().ok_or("stat.json has no area")?;
+        return Ok(Area { ffs, area_um2: Some(area_um2), cells, ..Area::default() });
+    }
+    let mut area = Area::default();
+    for (kind, n) in &cells {
+        let class = match target.family() {
+            Family::Ice40 => ice40(kind),
+            Family::Ecp5 => ecp5(kind),
+            Family::Gowin => gowin(kind),
+            Family::Xilinx7 => xilinx7(kind),
+            Family::Gates => None,
+        };
+        let count = match class.ok_or_else(|| format!("cells of type {kind} are not known on {target}"))? {
+            Class::Lut => &mut area.luts,
+            Class::Ff => &mut area.ffs,
+            Class::Carry => &mut area.carries,
+            Class::Mux => &mut area.muxes,
+            Class::Dsp => &mut area.dsps,
+            Class::Ram => &mut area.rams,
+            Class::LutRam => &mut area.lut_rams,
+            Class::Constant => continue,
+        };
+        *count += n;
+    }
+    area.cells = cells;
+    Ok(area)
+}
+
+/// What a cell counts as.
+#[derive(Clone, Copy)]
+enum Class {
+    Lut,
+    Ff,
+    Carry,
+    Mux,
+    Dsp,
+    Ram,
+    LutRam,
+    /// Takes nothing.
+    Constant,
+}
+
+fn parse(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("stat -json: {error}"))
+}
+
+fn counts(stat: &Value) -> Result<BTreeMap<String, u64>, String> {
+    let cells = stat["design"]["num_cells_by_type"].as_object().ok_or("stat -json has no cells")?;
+    cells
+        .iter()
+        // What leads nowhere but keeps a scope's name.
+        .filter(|(kind, _)| *kind != "$scopeinfo")
+        .map(|(kind, n)| Ok((kind.clone(), n.as_u64().ok_or_else(|| format!("stat -json: {n} cells of {kind}"))?)))
+        .collect()
+}
+
+fn is_generic_ff(kind: &str) -> bool {
+    ["$_DFF", "$_SDFF", "$_ALDFF", "$_FF_"].iter().any(|start| kind.starts_with(start))
+}
+
+fn ice40(kind: &str) -> Option<Class> {
+    Some(match kind {
+        "SB_LUT4" => Class::Lut,
+        "SB_CARRY" => Class::Carry,
+        "SB_MAC16" => Class::Dsp,
+        _ if kind.starts_with("SB_DFF") => Class::Ff,
+        _ if kind.starts_with("SB_RAM40_4K") => Class::Ram,
+        _ => return None,
+    })
+}
+
+fn ecp5(kind: &str) -> Option<Class> {
+    Some(match kind {
+        "LUT4" => Class::Lut,
+        "TRELLIS_FF" => Class::Ff,
+        "CCU2C" => Class::Carry,
+        "PFUMX" | "L6MUX21" => Class::Mux,
+        "MULT18X18D" => Class::Dsp,
+        "DP16KD" => Class::Ram,
+        "TRELLIS_DPR16X4" => Class::LutRam,
+        _ => return None,
+    })
+}
+
+fn gowin(kind: &str) -> Option<Class> {
+    Some(match kind {
+        "LUT1" | "LUT2" | "LUT3" | "LUT4" => Class::Lut,
+        "ALU" => Class::Carry,
+        "GND" | "VCC" => Class::Constant,
+        _ if kind.starts_with("MUX2_LUT") => Class::Mux,
+        _ if kind.starts_with("DFF") => Class::Ff,
+        _ if kind.starts_with("RAM16S") => Class::LutRam,
+        _ if ["SDP", "DPB", "DPX9"].iter().any(|start| kind.starts_with(start)) => Class::Ram,
+        _ => return None,
+    })
+}
+
+fn xilinx7(kind: &str) -> Option<Class> {
+    Some(match kind {
+        "LUT1" | "LUT2" | "LUT3" | "LUT4" | "LUT5" | "LUT6" | "INV" => Class::Lut,
+        "CARRY4" => Class::Carry,
+        "MUXF7" | "MUXF8" => Class::Mux,
+        "DSP48E1" => Class::Dsp,
+        "FDRE" | "FDSE" => Class::Ff,
+        "SRL16E" | "SRLC32E" => Class::LutRam,
+        _ if kind.starts_with("RAMB") => Class::Ram,
+        _ if kind.starts_with("RAM") => Class::LutRam,
+        _ => return None,
+    })
+}
+
+/// How much of the target's device the area is; empty where there is no device.
+pub fn utilization(target: Target, area: &Area) -> Vec<Utilization> {
+    let Some(device) = target.device() else { return Vec::new() };
+    [
+        (Resource::Luts, lut_sites(target, area), device.luts),
+        (Resource::Ffs, area.ffs, device.ffs),
+        (Resource::Dsps, area.dsps, device.dsps),
+        (Resource::Rams, area.rams, device.rams),
+    ]
+    .into_iter()
+    .filter(|&(_, used, available)| used > 0 || available > 0)
+    .map(|(resource, used, available)| Utilization { resource, used, available })
+    .collect()
+}
+
+/// Sites of lookup tables: on an ECP5 carry cells and RAM are made of them as well. On an iCE40 a carry cell shares the site of
+/// the lookup table that it feeds.
+fn lut_sites(target: Target, area: &Area) -> u64 {
+    match target.family() {
+        Family::Ecp5 => area.luts + 2 * area.carries + 6 * area.lut_rams,
+        _ => area.luts,
+    }
+}
+
+/// The first resource of which a device has too little.
+pub fn overfull(utilization: &[Utilization]) -> Option<String> {
+    let over = utilization.iter().find(|part| part.used > part.available)?;
+    Some(format!("does not fit: {} of {} {}s", over.used, over.available, over.resource))
+}

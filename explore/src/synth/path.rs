@@ -1,0 +1,119 @@
+//! The critical path in terms of blocks.
+
+use super::place::{INPUT, INSTANCE, OUTPUT};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// A run of cells of one block on the critical path.
+///
+/// A cell belongs to the block whose signal it drives. Where blocks share a signal through a port, Yosys keeps one of their
+/// names, so that the cell next to a port may be told as of the block beyond it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Instances from the top of what was built, as in `store/requantizer/lanes_0`; empty for the built block itself,
+    /// `harness` for a register at a pin.
+    pub block: String,
+    /// The signals driven by the run's first cell and its last.
+    pub from: String,
+    pub to: String,
+    /// Of cells: clock to output, through lookup tables and carries, set-up.
+    pub logic_ns: f64,
+    /// Of wires into the run's cells.
+    pub routing_ns: f64,
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let block = if self.block.is_empty() { "." } else { &self.block };
+        write!(out, "{block}: {}", self.from)?;
+        if self.from != self.to {
+            write!(out, " -> {}", self.to)?;
+        }
+        Ok(())
+    }
+}
+
+/// The path within the clock's domain of nextpnr's report.
+pub(super) fn critical(report: &Value) -> Option<Vec<Segment>> {
+    let paths = report["critical_paths"].as_array()?;
+    let inside = |path: &&Value| ["from", "to"].iter().all(|end| path[end].as_str().is_some_and(|at| at != "<async>"));
+    let mut segments: Vec<Segment> = Vec::new();
+    for step in paths.iter().find(inside)?["path"].as_array()? {
+        let delay = step["delay"].as_f64()?;
+        // A step ends at the cell that its delay is of, or leads to.
+        let (block, signal) = place(step["to"]["cell"].as_str()?);
+        let (logic_ns, routing_ns) = if step["type"] == "routing" { (0.0, delay) } else { (delay, 0.0) };
+        match segments.last_mut() {
+            Some(last) if last.block == block => {
+                last.to = signal;
+                last.logic_ns += logic_ns;
+                last.routing_ns += routing_ns;
+            }
+            _ => segments.push(Segment { block, from: signal.clone(), to: signal, logic_ns, routing_ns }),
+        }
+    }
+    Some(segments)
+}
+
+/// Block and signal of a cell's name, such as `dut.product.d_in_SB_LUT4_O_6_LC`: names follow from what the cell drives.
+fn place(cell: &str) -> (String, String) {
+    for start in [INPUT, OUTPUT] {
+        if let Some(pin) = cell.strip_prefix(start) {
+            return (
+                "harness".to_owned(),
+                plain(pin).trim_end_matches(|c: char| c.is_ascii_digit() || c == '_').to_owned(),
+            );
+        }
+    }
+    let inner = cell.strip_prefix(INSTANCE).and_then(|rest| rest.strip_prefix('.')).unwrap_or(cell);
+    let (block, signal) = inner.rsplit_once('.').unwrap_or(("", inner));
+    (block.replace('.', "/"), plain(signal).to_owned())
+}
+
+/// A signal's name without the cells that Yosys's names go through.
+fn plain(name: &str) -> &str {
+    const CELLS: [&str; 10] =
+        ["_SB_", "_TRELLIS_", "_LUT4_", "_CCU2C_", "_PFUMX_", "_L6MUX21_", "_MULT18X18D_", "_DP16KD_", "_DFFLC", "_LC"];
+    let end = CELLS.iter().filter_map(|cell| name.find(cell)).min();
+    &name[..end.unwrap_or(name.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn cells_are_told_by_block_and_signal() {
+        for (cell, block, signal) in [
+            ("dut.product.d_in_SB_LUT4_O_6_I3_SB_LUT4_O_LC", "product", "d_in"),
+            ("dut.activation_out_SB_DFFSR_Q_3_DFFLC", "", "activation_out"),
+            ("dut.store.requantizer.lanes_0.rounded.q_TRELLIS_FF_Q", "store/requantizer/lanes_0/rounded", "q"),
+            ("harness_input_psum_in_12_DFFLC", "harness", "psum_in"),
+            ("harness_output_psum_out_3", "harness", "psum_out"),
+        ] {
+            assert_eq!(place(cell), (block.to_owned(), signal.to_owned()), "{cell}");
+        }
+    }
+
+    #[test]
+    fn runs_of_a_block_are_one_segment() {
+        let step = |kind: &str, to: &str, delay: f64| json!({ "type": kind, "delay": delay, "to": { "cell": to } });
+        let report = json!({ "critical_paths": [
+            { "from": "<async>", "to": "posedge clock", "path": [] },
+            { "from": "posedge clock", "to": "posedge clock", "path": [
+                step("clk-to-q", "dut.a_SB_DFF_Q_DFFLC", 0.5),
+                step("routing", "dut.multiply.x_SB_LUT4_O_LC", 1.0),
+                step("logic", "dut.multiply.x_SB_LUT4_O_LC", 0.25),
+                step("routing", "dut.multiply.y_SB_LUT4_O_LC", 0.75),
+                step("setup", "dut.multiply.y_SB_LUT4_O_LC", 0.125),
+            ] },
+        ] });
+        let segments = critical(&report).expect("a path");
+        let texts: Vec<String> = segments.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, [".: a", "multiply: x -> y"]);
+        let delays: Vec<(f64, f64)> = segments.iter().map(|s| (s.logic_ns, s.routing_ns)).collect();
+        assert_eq!(delays, [(0.5, 0.0), (0.375, 1.75)]);
+    }
+}

@@ -1,0 +1,175 @@
+//! Place and route between registers at the block's pins.
+//!
+//! A block has more pins than most devices, and a pin's path to its pad says nothing about the block. So every input bit comes
+//! from a register and every output bit goes to one, on the block's own clock; all input registers are fed by one pad. The
+//! frequency is that of all paths between registers: within the block, from an input's register into it, from it to an
+//! output's register. There is no path between two registers of the harness that the block is not part of.
+//!
+//! The harness is added to the mapped netlist as cells of the target and nothing is optimized afterwards. A harness that is
+//! synthesized together with the block is not that: its registers are merged with the block's.
+
+use super::path;
+use super::process::{self, Ended, Limits};
+use super::run::{first_error, read, write, NETLIST};
+use super::target::Family;
+use super::tools::Versions;
+use super::{cells, Outcome, Stage, SynthError, Target};
+use serde_json::Value;
+use spec::{Direction, Port};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// What else the result depends on, and how: changed with what this file does.
+pub(super) const HARNESS: &str = "registers at all pins, 1";
+pub(super) const HARNESSED: &str = "harness.json";
+/// The instance of the block in the harness.
+pub(super) const INSTANCE: &str = "dut";
+/// Begin the names of the harness's registers, before the port's name and bit.
+pub(super) const INPUT: &str = "harness_input_";
+pub(super) const OUTPUT: &str = "harness_output_";
+const CLOCK: &str = "clock";
+/// Beyond what any block reaches, so that the tools never stop at good enough.
+const TARGET_MHZ: &str = "400";
+
+/// A mapped block.
+pub struct Block<'a> {
+    pub target: Target,
+    pub module: &'a str,
+    pub ports: &'a [Port],
+    pub netlist: &'a Path,
+    pub versions: &'a Versions,
+}
+
+/// nextpnr's options, file names aside.
+pub(super) fn options(target: Target, seed: u64) -> Vec<String> {
+    let device = target.device().map_or(&[] as &[&str], |device| device.options);
+    let mut options: Vec<String> = device.iter().map(|&option| option.to_owned()).collect();
+    let seed = seed.to_string();
+    options.extend(["--freq", TARGET_MHZ, "--timing-allow-fail", "--seed", &seed].map(str::to_owned));
+    options
+}
+
+impl Block<'_> {
+    /// Adds frequency and critical path to the outcome of a synthesis.
+    pub fn place(
+        &self,
+        seed: u64,
+        synthesis: Outcome,
+        directory: &Path,
+        limits: Limits<'_>,
+    ) -> Result<Outcome, SynthError> {
+        let Outcome::Done { area, utilization, seconds, .. } = synthesis else { return Ok(synthesis) };
+        let stage = Stage::Place;
+        let failed = |reason, area| Ok(Outcome::Failed { stage, reason, area: Some(area) });
+        if let Some(reason) = cells::overfull(&utilization) {
+            return failed(reason, area);
+        }
+        let Some(nextpnr) = &self.versions.nextpnr else {
+            return Err(SynthError::NoPlace { target: self.target });
+        };
+        let started = Instant::now();
+        write(&directory.join("harness.v"), &self.harness())?;
+        // By a relative name: some packages of the tools see only the working directory.
+        fs::copy(self.netlist, directory.join(NETLIST)).map_err(SynthError::io(self.netlist))?;
+        let script = format!(
+            "read_json {NETLIST}; read_verilog harness.v; hierarchy -top harness; flatten; write_json {HARNESSED}"
+        );
+        let mut yosys = Command::new(&self.versions.yosys.program);
+        yosys.args(["-q", "-p", &script]);
+        let mut place = Command::new(&nextpnr.program);
+        place.args(options(self.target, seed)).args(["--json", HARNESSED, "--report", "report.json"]);
+        for (command, log) in [(&mut yosys, "yosys.log"), (&mut place, "nextpnr.log")] {
+            match process::run(command, directory, log, limits)? {
+                Ended::Success => {}
+                Ended::TimedOut => return Ok(Outcome::TimedOut { stage, after: limits.timeout, area: Some(area) }),
+                Ended::Failure(printed) => return failed(reason(&printed), area),
+            }
+        }
+        let path = directory.join("report.json");
+        let content = |what: &str| SynthError::Content { path: path.clone(), what: what.to_owned() };
+        let report: Value = serde_json::from_str(&read(&path)?).map_err(|error| content(&error.to_string()))?;
+        let fmax = fmax(&report).ok_or_else(|| content("there is no frequency of one clock"))?;
+        let critical_path = path::critical(&report).ok_or_else(|| content("there is no critical path"))?;
+        let seconds = seconds + started.elapsed().as_secs_f64();
+        Ok(Outcome::Done { area, utilization, fmax_mhz: Some(fmax), critical_path, seconds })
+    }
+
+    fn harness(&self) -> String {
+        let mut body = String::new();
+        let mut connections = Vec::new();
+        // Writing to a String cannot fail.
+        for port in self.ports {
+            let (name, width) = (&port.name, port.width);
+            connections.push(format!(".{name}({name})"));
+            if name == CLOCK {
+                continue;
+            }
+            let _ = writeln!(body, "  wire [{}:0] {name};", width - 1);
+            for bit in 0..width {
+                let register = match port.direction {
+                    Direction::Input => self.register(&format!("{INPUT}{name}_{bit}"), "data", Some((name, bit))),
+                    Direction::Output => {
+                        self.register(&format!("{OUTPUT}{name}_{bit}"), &format!("{name}[{bit}]"), None)
+                    }
+                };
+                let _ = writeln!(body, "  {register}");
+            }
+        }
+        format!(
+            "module harness(input {CLOCK}, input data);\n{body}  {} {INSTANCE} ({});\nendmodule\n",
+            self.module,
+            connections.join(", ")
+        )
+    }
+
+    /// A register cell of the target.
+    fn register(&self, name: &str, data: &str, output: Option<(&String, usize)>) -> String {
+        let output = output.map_or_else(String::new, |(port, bit)| format!(", .Q({port}[{bit}])"));
+        match self.target.family() {
+            Family::Ecp5 => format!(
+                "(* keep *) TRELLIS_FF #(.GSR(\"DISABLED\"), .CEMUX(\"1\"), .CLKMUX(\"CLK\"), .LSRMUX(\"LSR\"), \
+                 .REGSET(\"RESET\"), .SRMODE(\"LSR_OVER_CE\")) {name} (.CLK({CLOCK}), .LSR(1'b0), .DI({data}){output});"
+            ),
+            _ => format!("(* keep *) SB_DFF {name} (.C({CLOCK}), .D({data}){output});"),
+        }
+    }
+}
+
+/// Why nextpnr gave up. It writes no JSON then, so this reads its messages.
+fn reason(printed: &str) -> String {
+    // `Info:  ICESTORM_LC:  9959/ 7680  129%`
+    let over = printed.lines().find_map(|line| {
+        let (resource, counts) = line.strip_prefix("Info: ")?.trim().split_once(':')?;
+        let (used, rest) = counts.split_once('/')?;
+        let available: u64 = rest.split_whitespace().next()?.parse().ok()?;
+        let used: u64 = used.trim().parse().ok()?;
+        (used > available).then(|| format!("does not fit: {used} of {available} {resource}"))
+    });
+    over.unwrap_or_else(|| first_error(printed, "nextpnr"))
+}
+
+/// The frequency of the only clock.
+fn fmax(report: &Value) -> Option<f64> {
+    let clocks = report["fmax"].as_object()?;
+    let mut achieved = clocks.values().map(|clock| clock["achieved"].as_f64());
+    match (achieved.next(), achieved.next()) {
+        (Some(fmax), None) => fmax,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn a_full_device_is_told_by_its_counts() {
+        let printed = "Info: Device utilisation:\nInfo: \t         ICESTORM_LC:  9959/ 7680   129%\n\
+                       Info: \t        ICESTORM_RAM:    17/   32    53%\nERROR: Unable to place cell 'x'\n";
+        assert_eq!(reason(printed), "does not fit: 9959 of 7680 ICESTORM_LC");
+        assert_eq!(reason("Info: 12/ 13\nERROR: no clock\n"), "nextpnr: no clock");
+    }
+}
