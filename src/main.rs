@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod simulate;
 mod sqnr;
+mod synth;
 mod topology;
 mod verify;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Quantize(args) => quantize::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sqnr(args) => sqnr::run(&args),
+        Command::Synth(args) => synth::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     match result {
