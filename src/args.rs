@@ -1,7 +1,7 @@
 //! The command line.
 
 use calibrate::Density;
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use compiler::quantize::recipe::{ElementRounding, RangeMethod, WeightMethod, WeightRounding};
 use compiler::GemmShape;
 use explore::plot::Kind as PlotKind;
@@ -308,15 +308,34 @@ pub struct SweepArgs {
     /// Write the rows of results as Parquet.
     #[arg(long, value_name = "FILE")]
     pub parquet: Option<PathBuf>,
+    /// Give areas to what could not be built, from builds of other rows and columns; they are marked as extrapolated.
+    #[arg(long)]
+    pub extrapolate: bool,
     /// Take a product of more than a million points.
     #[arg(long)]
     pub yes: bool,
     /// Only the I-th of N parts of the tasks, into a results file of its own.
     #[arg(long, value_name = "I/N", value_parser = parse_part, requires = "results", hide = true)]
     pub part: Option<Share>,
+    /// Where tasks run: local, or slurm for a job array that is waited for.
+    #[arg(long, value_enum, default_value_t = Executor::Local, conflicts_with_all = ["part", "collect"])]
+    pub executor: Executor,
+    /// Elements of the job array; 32 if it is not given, and never more than there are tasks.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub slurm_array: Option<u32>,
+    /// An option of sbatch in one word, such as --slurm-option=--partition=NAME; may be repeated.
+    #[arg(long = "slurm-option", value_name = "OPTION", allow_hyphen_values = true)]
+    pub slurm_options: Vec<String>,
     /// Take the results of parts; no task is run.
     #[arg(long, value_name = "FILE.sqlite", hide = true, conflicts_with = "part")]
     pub collect: Vec<PathBuf>,
+}
+
+/// Where a sweep's tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Executor {
+    Local,
+    Slurm,
 }
 
 #[derive(Args)]

@@ -21,6 +21,11 @@ pub fn config(name: &str) -> Result<Config> {
     Config::from_toml(&text).with_context(|| name.to_owned())
 }
 
+/// Where builds of all kinds are kept: the environment variable `SYSTOLE_CACHE`, or else `target/verilated`.
+pub fn cache() -> PathBuf {
+    testbenches::verilator::cache_dir(Path::new("."))
+}
+
 /// Refuses a place where a file cannot be written, before work is done for it.
 pub fn check_writable(path: &Path) -> Result<()> {
     let folder = parent(path);

@@ -96,14 +96,10 @@ pub struct LayerReport {
 
 /// The peaks of every layer's channels.
 fn peaks(problem: &Problem) -> Result<Vec<Vec<ChannelPeaks>>> {
-    let (numerics, network) = (problem.config.numerics(), &problem.network);
-    let extents = network.extents(numerics)?;
-    let mut peaks = Vec::with_capacity(network.layers.len());
-    let (form, seed) = (golden::Form::Fast, problem.rounding_seed);
-    network.run_inspected(numerics, problem.batch, &problem.input, seed, form, |index, inputs, _| {
-        let layer = &network.layers[index];
-        peaks.push(layer.peaks(numerics, problem.batch, extents[layer.inputs[0]], inputs)?);
-        Ok(())
+    let mut peaks = Vec::with_capacity(problem.network.layers.len());
+    let (numerics, seed) = (problem.config.numerics(), problem.rounding_seed);
+    explore::measure::inspect(&problem.network, numerics, problem.batch, &problem.input, seed, |_, _, of_layer| {
+        peaks.push(of_layer);
     })?;
     Ok(peaks)
 }

@@ -6,6 +6,7 @@ use compiler::float::{count_correct, FloatNetwork};
 use compiler::npz::{Matrix, Npz};
 use compiler::onnx::{import, notes, ImportOptions, Imported, IntegerModel, ModelFile, OnnxError};
 use compiler::quantize::{quantize, Calibration, QuantizedNetwork, Recipe};
+use explore::data;
 use sim::Stalls;
 use spec::config::RawNumerics;
 use spec::{Config, Numerics};
@@ -76,7 +77,7 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
     let mut npz = Npz::new(read(source.data)?).with_context(at_data)?;
     let of_integers = |npz: &mut Npz, config: Config, quantized: QuantizedNetwork| {
         let (inputs, classes) = (quantized.network().input.elements(), quantized.output().elements());
-        let (test, labels) = test_data(npz, inputs, classes).with_context(at_data)?;
+        let (test, labels) = data::test_data(npz, inputs, classes).with_context(at_data)?;
         Ok(Loaded { config, float: None, quantized, test, labels })
     };
     if is_zip(&files.model)? {
@@ -96,9 +97,9 @@ pub fn load(source: &Source<'_>) -> Result<Loaded> {
             return of_integers(&mut npz, config, quantized);
         }
     };
-    let (inputs, classes) = sizes(&float).with_context(at_model)?;
+    let (inputs, classes) = data::sizes(&float).with_context(at_model)?;
     let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
-    let (test, labels) = test_data(&mut npz, inputs, classes).with_context(at_data)?;
+    let (test, labels) = data::test_data(&mut npz, inputs, classes).with_context(at_data)?;
     let recipe = (source.recipe)(config.numerics())?;
     let calibration = Calibration { inputs: &calibration.values, labels: None };
     let quantized = quantize(&float, calibration, config.numerics(), &recipe, source.rounding_seed);
@@ -159,36 +160,6 @@ fn needs(path: &Path, model: &IntegerModel) -> String {
     )
 }
 
-/// Values of a row of data and of a row of outputs.
-pub fn sizes(float: &FloatNetwork) -> Result<(usize, usize)> {
-    let extents = float.extents()?;
-    Ok((float.input.elements(), extents[extents.len() - 1].elements()))
-}
-
-/// The float network's outputs for rows of data.
-pub fn float_outputs(float: &FloatNetwork, rows: &[f32]) -> Result<Vec<f32>> {
-    Ok(float.forward(&float.layout.to_channels_last(float.input, rows))?)
-}
-
-/// The rows to run and, if there are some, their labels.
-pub fn test_data(npz: &mut Npz, inputs: usize, classes: usize) -> Result<(Matrix, Option<Vec<i64>>)> {
-    let test = npz.matrix("test", inputs)?;
-    let labels = labels(npz, "labels", test.rows, classes)?;
-    Ok((test, labels))
-}
-
-/// The labels of that name, if they are there.
-pub fn labels(npz: &mut Npz, name: &str, rows: usize, classes: usize) -> Result<Option<Vec<i64>>> {
-    if !npz.names().iter().any(|existing| existing == name) {
-        return Ok(None);
-    }
-    let labels = npz.labels(name, rows)?;
-    if let Some(label) = labels.iter().find(|&&label| !usize::try_from(label).is_ok_and(|l| l < classes)) {
-        bail!("label {label} must be in 0..{classes}, the network's outputs");
-    }
-    Ok(Some(labels))
-}
-
 /// Refuses a machine that computes other values than the model was quantized for.
 fn same_numerics(config: &Config, model: &Numerics) -> Result<()> {
     if config.numerics() == model {
@@ -222,7 +193,7 @@ impl Loaded {
     /// Right answers of the float network, if it is there.
     pub fn float_correct(&self, labels: &[i64]) -> Result<Option<usize>> {
         let Some(float) = &self.float else { return Ok(None) };
-        let outputs = float_outputs(float, &self.test.values)?;
+        let outputs = data::float_outputs(float, &self.test.values)?;
         Ok(Some(count_correct(&outputs, self.classes(), labels)))
     }
 }

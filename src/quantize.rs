@@ -11,6 +11,7 @@ use compiler::quantize::recipe::{GradientRecipe, RangeMethod, WeightMethod};
 use compiler::quantize::{
     quantize, Calibration, Component, Granularity, ModelBytes, QuantizedNetwork, Recipe, TensorReport, Wrapping,
 };
+use explore::data;
 use serde::Serialize;
 use spec::config::{AccumulatorBits, Auto, RawConfig};
 use spec::Config;
@@ -56,9 +57,9 @@ pub fn run(args: &QuantizeArgs) -> Result<bool> {
         Imported::Quantized(_) => bail!("{} is quantized already: simulate and verify take it as it is", at_model()),
     };
     let mut npz = Npz::new(model::read(&args.data)?).with_context(at_data)?;
-    let (inputs, classes) = model::sizes(&float).with_context(at_model)?;
+    let (inputs, classes) = data::sizes(&float).with_context(at_model)?;
     let calibration = npz.matrix("calibration", inputs).with_context(at_data)?;
-    let labels = model::labels(&mut npz, "calibration_labels", calibration.rows, classes).with_context(at_data)?;
+    let labels = data::labels(&mut npz, "calibration_labels", calibration.rows, classes).with_context(at_data)?;
     let base = files::config(&args.config)?;
     let recipe = recipe(args, &base)?;
     check_options(args, &recipe)?;
@@ -204,13 +205,13 @@ fn accuracy(float: &FloatNetwork, quantized: &QuantizedNetwork, npz: &mut Npz, s
     if !["test", "labels"].iter().all(|wanted| names.iter().any(|name| name == wanted)) {
         return Ok(None);
     }
-    let (inputs, classes) = model::sizes(float)?;
-    let (test, labels) = model::test_data(npz, inputs, classes)?;
+    let (inputs, classes) = data::sizes(float)?;
+    let (test, labels) = data::test_data(npz, inputs, classes)?;
     let Some(labels) = labels else { return Ok(None) };
     let outputs = quantized.run_golden(&quantized.quantize_input(&test.values, seed)?, seed)?;
     Ok(Some(Accuracy {
         images: test.rows,
-        float: count_correct(&model::float_outputs(float, &test.values)?, classes, &labels),
+        float: count_correct(&data::float_outputs(float, &test.values)?, classes, &labels),
         quantized: count_correct(&outputs, classes, &labels),
     }))
 }

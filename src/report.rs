@@ -2,6 +2,7 @@
 
 use crate::layers::{self, LayerReport};
 use compiler::Compiled;
+use explore::causes::{Cause, PeCycles};
 use serde::Serialize;
 use spec::{Config, Counter, Counters, Geometry};
 use testbenches::Comparison;
@@ -208,37 +209,21 @@ const REAL_TIME_FPS: f64 = 30.0;
 
 /// The run of a program on the simulator.
 pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_cycles: u64, rows: usize) -> RunReport {
-    let g = config.geometry();
-    let (mesh_rows, mesh_cols) = (g.rows() as u64, g.cols() as u64);
-    let cycles = counters.get(Counter::Cycles);
-    let total = mesh_rows * mesh_cols * cycles;
-    let macs = compiled.macs();
-    let streamed = |of: fn(&compiler::Slots) -> u64| compiled.layers.iter().map(|plan| of(&plan.slots)).sum::<u64>();
-    let (unused_rows, unused_cols) = (streamed(|slots| slots.unused_rows), streamed(|slots| slots.unused_cols));
-    let zeros = streamed(|slots| slots.total) - unused_rows - unused_cols - macs;
-    let slots = |counter| mesh_rows * mesh_cols * counters.get(counter);
-    let causes = [
-        ("remainder rows (k not a multiple of the mesh's rows)", unused_rows),
-        ("remainder columns (n not a multiple of the mesh's columns)", unused_cols),
-        ("weights that are 0 by form (groups, lane groups), pools, additions", zeros),
-        ("weight preload that nothing hid", slots(Counter::ExecutePreload)),
-        ("fill, or operands not loaded (bandwidth, latency)", slots(Counter::ExecuteWaitLoad)),
-        ("accumulator not drained (write bandwidth)", slots(Counter::ExecuteWaitStore)),
-        ("token counter at its limit", slots(Counter::ExecuteWaitSpace)),
-        ("waiting for commands", slots(Counter::ExecuteWaitCommand)),
-        ("drain: last rows, requantizer, writes", slots(Counter::ExecuteDrain)),
-    ];
-    let percent = |pe_cycles: u64| 100.0 * pe_cycles as f64 / total as f64;
-    let lost = causes.map(|(cause, pe_cycles)| Lost { cause, pe_cycles, percent: percent(pe_cycles) });
+    let pe_cycles = PeCycles::of(config, compiled, counters);
+    let lost = Cause::ALL.into_iter().zip(pe_cycles.lost).map(|(cause, lost)| Lost {
+        cause: cause.text(),
+        pe_cycles: lost,
+        percent: pe_cycles.percent(lost),
+    });
     let bytes = |counter| counters.get(counter) as f64 / 8.0;
     RunReport {
         rows,
-        cycles,
+        cycles: counters.get(Counter::Cycles),
         predicted_cycles,
         execute_span: counters.get(Counter::ExecuteSpan),
-        macs,
-        utilization: macs as f64 / total as f64,
-        lost: lost.into(),
+        macs: pe_cycles.useful,
+        utilization: pe_cycles.useful as f64 / pe_cycles.total as f64,
+        lost: lost.collect(),
         bytes: Bytes {
             activations: bytes(Counter::ActivationBits),
             weights: bytes(Counter::WeightBits),
@@ -246,7 +231,7 @@ pub fn run(config: &Config, compiled: &Compiled, counters: &Counters, predicted_
             outputs: bytes(Counter::OutputBits),
             read_beats: counters.get(Counter::ReadBeats),
             write_beats: counters.get(Counter::WriteBeats),
-            bus_bytes: g.bus_bytes(),
+            bus_bytes: config.geometry().bus_bytes(),
         },
         counters: counters.iter().map(|(counter, value)| (counter.name().to_owned(), value.into())).collect(),
     }

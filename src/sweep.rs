@@ -2,25 +2,31 @@
 
 mod dry_run;
 mod progress;
+mod slurm;
 
-use crate::args::SweepArgs;
+use crate::args::{Executor, SweepArgs};
 use crate::files;
 use crate::interrupt::{self, Interrupted};
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use explore::export;
 use explore::row::Row;
 use explore::run::{run as run_tasks, Stopped};
 use explore::store::{sha256, Kind, Progress, Store};
 use explore::sweep::{Plan, Sweep};
-use explore::work::Work;
+use explore::synth::tools::Found;
+use explore::synth::SynthError;
+use explore::work::{self, Work, WorkError};
 use progress::Bar;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// Reasons that are told by number of points; the others are counted together.
 const MOST_REASONS: usize = 8;
+
+/// The place of builds in [`Progress`].
+const BUILD: usize = Kind::Build as usize;
 
 /// A sweep with everything that is found out before any task.
 struct Task<'a> {
@@ -36,6 +42,7 @@ struct Task<'a> {
 }
 
 pub fn run(args: &SweepArgs) -> Result<bool> {
+    slurm::check_args(args)?;
     let interrupted = interrupt::flag()?;
     let at = || args.file.display().to_string();
     let sweep = Sweep::read(&args.file).with_context(at)?;
@@ -77,28 +84,27 @@ impl Task<'_> {
     fn run(&self) -> Result<bool> {
         let command: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let command = command.join(" ");
-        let mut store = Store::open(&self.results, &self.sweep, &self.inputs, &command)?;
+        let open = if self.args.part.is_some() { Store::open_part } else { Store::open };
+        let mut store = open(&self.results, &self.sweep, &self.inputs, &command)?;
         self.register(&mut store)?;
+        store.set_extrapolates(self.args.extrapolate)?;
         for part in &self.args.collect {
             store.collect(part)?;
         }
         let before = store.progress()?;
         let start = Instant::now();
-        let mut stopped = Stopped::Finished;
+        let (mut stopped, mut unfinished_parts) = (Stopped::Finished, 0);
         if before.left() > 0 && self.args.collect.is_empty() {
             store.same_tool("Systole", env!("CARGO_PKG_VERSION"))?;
-            let work = Work::new(&self.sweep, self.folder.clone());
-            let mut bar = Bar::new(&before);
-            let worked = run_tasks(
-                &mut store,
-                self.jobs,
-                &command,
-                self.interrupted,
-                &|task, halt| work.run(task, halt),
-                &mut |progress| bar.show(progress),
-            );
-            bar.finish();
-            stopped = worked?;
+            if before.pending[BUILD] + before.claimed[BUILD] > 0 {
+                for Found { tool, line, .. } in work::tools(&self.sweep)? {
+                    store.same_tool(tool.name(), &line)?;
+                }
+            }
+            match self.args.executor {
+                Executor::Local => stopped = self.run_here(&mut store, &before, &command)?,
+                Executor::Slurm => (stopped, unfinished_parts) = slurm::run(self, &mut store, &command)?,
+            }
         }
         let after = store.progress()?;
         if stopped == Stopped::Interrupted {
@@ -117,15 +123,44 @@ impl Task<'_> {
         let differing = outcomes(&rows, &mut text);
         self.export(&rows, &mut text)?;
         files::print(&text)?;
+        ensure!(
+            unfinished_parts == 0,
+            "{unfinished_parts} parts of the job array did not finish: {} tasks are left; run the same command again to submit them",
+            after.left()
+        );
         Ok(differing == 0)
+    }
+
+    fn run_here(&self, store: &mut Store, before: &Progress, command: &str) -> Result<Stopped> {
+        let work = self.work();
+        let mut bar = Bar::new(before);
+        let worked = run_tasks(
+            store,
+            self.jobs,
+            command,
+            self.interrupted,
+            &|task, halt| work.run(task, halt),
+            &mut |progress| bar.show(progress),
+        );
+        bar.finish();
+        Ok(worked?)
+    }
+
+    fn work(&self) -> Work<'_> {
+        Work::new(&self.sweep, self.folder.clone(), files::cache().join("synth"))
     }
 
     /// Enters points and tasks in the results file.
     fn register(&self, store: &mut Store) -> Result<()> {
-        if self.sweep.synthesis().is_some() {
-            bail!("no synthesis yet");
-        }
-        store.register(&self.plan, &HashMap::new(), self.args.part)?;
+        let known = store.known_builds(&self.plan)?;
+        let new = work::builds(&self.sweep, &self.plan, &known, &self.folder, self.jobs, self.interrupted);
+        let new = match new {
+            Err(WorkError::Synth(SynthError::Interrupted)) => {
+                return Err(Interrupted { left: "no task was begun".to_owned() }.into());
+            }
+            new => new?,
+        };
+        store.register(&self.plan, &new, self.args.part)?;
         Ok(())
     }
 
@@ -191,26 +226,39 @@ fn outcomes(rows: &[Row], text: &mut String) -> usize {
     for row in rows {
         points.insert(row.point.as_deref().unwrap_or_default(), row);
     }
-    for status in ["done", "pending", "refused", "failed"] {
-        let of = points.values().filter(|row| row.status.as_deref() == Some(status));
-        let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut count = 0;
-        for row in of {
-            count += 1;
-            if let Some(reason) = row.reason.as_deref() {
-                *by_reason.entry(reason).or_default() += 1;
-            }
-        }
-        if count > 0 {
-            line!(text, "{:<10} {count} points", status);
-            reasons(by_reason.into_iter(), text);
-        }
-    }
+    let networks = points.values().map(|row| (row.status.as_deref(), row.reason.as_deref()));
+    statuses("points", &["done", "pending", "refused", "failed"], networks, text);
+    let builds = rows.iter().map(|row| (row.build_status.as_deref(), row.build_reason.as_deref()));
+    statuses("builds of points", &["done", "pending", "failed", "timed out", "extrapolated"], builds, text);
     let differing = points.values().filter(|row| row.differing.is_some_and(|differing| differing > 0)).count();
     if differing > 0 {
         line!(text, "DIFFERENT  {differing} points have simulated values that are not golden's");
     }
     differing
+}
+
+/// Counts by status, with the reasons of what is not well.
+fn statuses<'a>(
+    what: &str,
+    known: &[&str],
+    found: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)> + Clone,
+    text: &mut String,
+) {
+    for status in known {
+        let of = found.clone().filter(|(found, _)| found == &Some(*status));
+        let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut count = 0;
+        for (_, reason) in of {
+            count += 1;
+            if let Some(reason) = reason {
+                *by_reason.entry(reason).or_default() += 1;
+            }
+        }
+        if count > 0 {
+            line!(text, "{status:<10} {count} {what}");
+            reasons(by_reason.into_iter(), text);
+        }
+    }
 }
 
 /// Lists reasons with the points that they are of, the most frequent first.

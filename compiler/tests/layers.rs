@@ -227,6 +227,20 @@ fn eight_bits_are_near_floats_in_networks_of_all_kinds() {
     }
 }
 
+/// The layers up to each one are a network of their own.
+#[test]
+fn a_float_run_gives_every_layers_outputs() {
+    let network = of_all_kinds();
+    let inputs = noise(3 * 90, 5);
+    let mut run = network.run(&inputs).expect("it fits");
+    for n_layers in 1..=network.layers.len() {
+        let part = FloatNetwork { layers: network.layers[..n_layers].to_vec(), ..network.clone() };
+        let outputs = run.next_layer().expect("there is one more");
+        assert_eq!(outputs, part.forward(&inputs).expect("it fits"), "layer {}", n_layers - 1);
+    }
+    assert_eq!(run.next_layer(), None);
+}
+
 #[test]
 fn rows_of_data_are_read_in_their_layout() {
     let mut network = alone(FloatOperation::MaxPool { window: Window::POINT }, OPEN);

@@ -4,9 +4,10 @@ mod common;
 
 use compiler::float::{count_correct, DataLayout, FloatLayer, FloatNetwork, FloatOperation};
 use compiler::npz::Npz;
+use compiler::quantize::recipe::{RangeMethod, ZeroPoint};
 use compiler::quantize::{
-    fixed_point, quantize, ActivationQuantization, Calibration, FixedPointError, Granularity, QuantizeError,
-    QuantizedNetwork, Recipe,
+    fixed_point, quantize, quantize_with_ranges, ActivationQuantization, Calibration, FixedPointError, Granularity,
+    QuantizeError, QuantizedNetwork, Ranges, Recipe,
 };
 use golden::{Extent, Operation, Window};
 use num_rational::BigRational;
@@ -245,5 +246,40 @@ fn int8_digits_are_as_good_as_float_digits() {
         assert_eq!((bytes.float, bytes.weights), (4 * (64 * 32 + 32 + 32 * 10 + 10), 64 * 32 + 32 * 10));
         // 24 + 31 + 6 + 9 bits, padded to 9 bytes, for 42 channels.
         assert_eq!(bytes.parameters, 42 * 9);
+    }
+}
+
+/// Ranges are known by all that they depend on: tensor, format, method, symmetry and grid.
+#[test]
+fn ranges_that_were_chosen_before_change_nothing() {
+    let network = small(true);
+    let calibration = Calibration { inputs: &CALIBRATION, labels: None };
+    let ranges = Ranges::default();
+    let pow2 = |raw: &mut spec::config::RawNumerics| {
+        raw.scheme = spec::MachineScheme::Pow2;
+        raw.multiplier_bits = 0;
+    };
+    let machines = [
+        changed(|_| ()),
+        changed(|raw| raw.weight_bits = 3),
+        changed(|raw| (raw.activation_bits, raw.output_bits) = (5, 6)),
+        changed(|raw| raw.activation_signed = false),
+        changed(pow2),
+    ];
+    for numerics in &machines {
+        let mut recipe = Recipe::min_max(numerics.weight().bits(), numerics.activation().bits());
+        for method in
+            [calibrate::Method::MinMax, calibrate::Method::Percentile(90.0), calibrate::Method::Percentile(99.0)]
+        {
+            for symmetry in [ZeroPoint::Affine, ZeroPoint::Symmetric] {
+                recipe.activations.method = RangeMethod(method);
+                recipe.activations.symmetry = symmetry;
+                let plain = quantize(&network, calibration, numerics, &recipe, 0).expect("it fits");
+                for _ in 0..2 {
+                    let again = quantize_with_ranges(&network, calibration, numerics, &recipe, 0, &ranges);
+                    assert_eq!(again.expect("it fits"), plain, "{method:?}, {symmetry:?}, {numerics:?}");
+                }
+            }
+        }
     }
 }

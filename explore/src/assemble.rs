@@ -1,10 +1,13 @@
 //! Results of tasks, as rows.
 
+mod builds;
+
 use crate::measure::{summarize, ClockSource, Evaluation, Timing};
 use crate::point::Point;
 use crate::row::Row;
 use crate::store::Build;
 use crate::sweep::{Axis, Sweep};
+use builds::Built;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -35,32 +38,40 @@ pub struct BuildOutcome {
     pub placements: Vec<TaskOutcome>,
 }
 
-/// Rows of points in their order; a row for each build, or one without. An error says what is damaged.
-pub fn rows(sweep: &Sweep, points: Vec<Measured>) -> Result<Vec<Row>, String> {
+/// Rows of points in their order; a row for each build, or one without. With `extrapolate`, areas of what could not be built follow from
+/// builds of other shapes. An error says what is damaged.
+pub fn rows(sweep: &Sweep, points: Vec<Measured>, extrapolate: bool) -> Result<Vec<Row>, String> {
+    let mut built =
+        points.iter().map(|point| point.builds.iter().map(Built::of).collect()).collect::<Result<Vec<_>, _>>()?;
+    if extrapolate {
+        builds::extrapolate_missing(&points, &mut built);
+    }
     let mut rows = Vec::new();
-    for measured in points {
+    for (measured, built) in points.iter().zip(built) {
         let timing: Option<Timing> = done(measured.timing.iter())?.into_iter().next();
-        let row = network_row(&measured, timing.as_ref())?;
-        let at_clock = |mut row: Row| {
-            if let Some(timing) = &timing {
-                timing.fill_rate(sweep.clock_mhz(), ClockSource::Assumed, &mut row);
-            }
-            row
-        };
-        if measured.builds.is_empty() {
-            rows.push(at_clock(row));
+        let row = network_row(measured, timing.as_ref())?;
+        if built.is_empty() {
+            rows.push(at_clock(row, None, timing.as_ref(), sweep));
             continue;
         }
-        for BuildOutcome { build, .. } in &measured.builds {
+        for built in built {
             let mut row = row.clone();
-            row.block = Some(build.block.clone());
-            row.target = Some(build.target.clone());
-            row.dsp = Some(i64::from(build.dsp));
-            row.build_status = Some("pending".to_owned());
-            rows.push(at_clock(row));
+            built.fill(&mut row);
+            rows.push(at_clock(row, built.machine_mhz(), timing.as_ref(), sweep));
         }
     }
     Ok(rows)
+}
+
+/// The row with its clock: the machine's own if it was placed, else the sweep file's.
+fn at_clock(mut row: Row, fmax_mhz: Option<f64>, timing: Option<&Timing>, sweep: &Sweep) -> Row {
+    if let Some(timing) = timing {
+        match fmax_mhz {
+            Some(fmax) => timing.fill_rate(fmax, ClockSource::Fmax, &mut row),
+            None => timing.fill_rate(sweep.clock_mhz(), ClockSource::Assumed, &mut row),
+        }
+    }
+    row
 }
 
 /// The results of the tasks that are done.

@@ -14,6 +14,7 @@ pub use plan::{Plan, Planned, MOST_POINTS};
 
 use crate::measure::Simulation;
 use crate::point::{Axes, Point};
+use crate::synth::{BlockName, Target};
 use compiler::quantize::recipe::{WeightMethod, WeightRounding};
 use compiler::quantize::Recipe;
 use constraint::Constraint;
@@ -55,25 +56,71 @@ pub struct Files {
 /// What is built of each point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Synthesis {
-    pub blocks: Vec<String>,
-    pub targets: Vec<String>,
-    pub dsp: Vec<bool>,
-    pub place: bool,
+    blocks: Vec<BlockName>,
+    targets: Vec<Target>,
+    /// None: as is best for each target.
+    dsp: Option<Vec<bool>>,
+    place: bool,
     /// Of placement.
-    pub seeds: Vec<u64>,
+    seeds: Vec<u64>,
     /// Relative to the sweep file.
-    pub liberty: Option<PathBuf>,
-    pub timeout: Duration,
-    pub extrapolate: bool,
+    liberty: Option<PathBuf>,
+    timeout: Duration,
+    extrapolate: bool,
+}
+
+/// One of the builds of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    pub block: BlockName,
+    pub target: Target,
+    pub dsp: bool,
 }
 
 impl Synthesis {
+    /// The builds of each point. A target without DSP blocks has none with them.
+    pub fn variants(&self) -> Vec<Variant> {
+        let mut variants = Vec::new();
+        for &block in &self.blocks {
+            for &target in &self.targets {
+                let given = self.dsp.clone().unwrap_or_else(|| vec![target.default_dsp()]);
+                for dsp in given.into_iter().map(|dsp| dsp && target.has_dsp()) {
+                    let variant = Variant { block, target, dsp };
+                    if !variants.contains(&variant) {
+                        variants.push(variant);
+                    }
+                }
+            }
+        }
+        variants
+    }
+
     /// The seeds of a build's tasks; the first stands for a build that is not placed.
-    pub fn placements(&self) -> &[u64] {
-        match self.place {
+    pub fn placements(&self, target: Target) -> &[u64] {
+        match self.is_placed(target) {
             true => &self.seeds,
             false => &self.seeds[..1],
         }
+    }
+
+    /// The cells of target `gates`, relative to the sweep file.
+    pub fn liberty(&self, target: Target) -> Option<&Path> {
+        self.liberty.as_deref().filter(|_| target == Target::Generic)
+    }
+
+    /// Of one build.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether the sweep file asks for areas of what was not built.
+    pub fn extrapolates(&self) -> bool {
+        self.extrapolate
+    }
+
+    /// Whether builds for a target are placed and routed.
+    pub fn is_placed(&self, target: Target) -> bool {
+        self.place && target.has_place()
     }
 }
 

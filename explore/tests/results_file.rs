@@ -2,7 +2,8 @@
 
 use explore::run::{run, Halt, RunError, Stopped};
 use explore::store::{Build, Ended, Kind, Share, Store, StoreError, Task};
-use explore::sweep::{Plan, Sweep};
+use explore::sweep::{Plan, Sweep, Variant};
+use explore::synth::{BlockName, Target};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -29,9 +30,11 @@ weight_bits = [2, 4]
 rows = [4, 8]
 requantizer_lanes = [16, 3]
 [synthesis]
-targets = ["t"]
+targets = ["ice40-hx8k"]
 seeds = [1, 2]
 "#;
+
+const VARIANT: Variant = Variant { block: BlockName::Top, target: Target::Ice40Hx8k, dsp: false };
 
 struct Work {
     folder: tempfile::TempDir,
@@ -56,7 +59,7 @@ impl Work {
         let mut store = Store::open(&self.path(name), &self.sweep, &inputs, "the command").expect("it opens");
         let build = |at: usize| {
             let work = format!("w{}", self.plan.points[at].axes.weight_bits);
-            (at, vec![Build { block: "top".to_owned(), target: "t".to_owned(), dsp: true, work }])
+            (at, vec![Build { variant: VARIANT, work }])
         };
         let known = store.known_builds(&self.plan).expect("it reads");
         let unknown = (0..self.plan.points.len()).filter(|at| !known.contains_key(at));
@@ -430,7 +433,7 @@ fn readers_see_an_unfinished_sweep_and_change_nothing() {
             (row.weight_bits, row.rows, row.status.as_deref(), row.target.as_deref(), row.build_status.as_deref())
         })
         .collect();
-    let pending = |bits, rows| (Some(bits), Some(rows), Some("pending"), Some("t"), Some("pending"));
+    let pending = |bits, rows| (Some(bits), Some(rows), Some("pending"), Some("ice40-hx8k"), Some("pending"));
     assert_eq!(told, [pending(2, 4), pending(2, 8), pending(4, 4), pending(4, 8)]);
     assert_eq!(rows[3].method.as_deref(), Some("max"));
     assert_eq!(fs::read(&path).expect("it is there"), before);

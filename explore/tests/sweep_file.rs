@@ -259,10 +259,11 @@ fn what_is_wrong_is_named() {
     let top = |line: &str| format!("{HEAD}{line}\n[axes]\nrows = [4]\n");
     let list = "network, network_width, method, weight_bits, activation_bits, accumulator_bits, output_bits, rounding, rows, cols, \
                 multiplier_stages, requantizer_lanes, bus_bits";
+    let targets = "ice40-hx8k, ice40-up5k, ecp5-25k, ecp5-85k, gowin, xilinx7, gates";
     for (text, expected) in [
         (axes("weigth_bits = [4]"), format!("axes.weigth_bits is no axis: it must be one of {list}")),
         (axes("rows = []"), "axes.rows = [] must be a list of at least one value".to_owned()),
-        (axes("rows = 4"), "axes.rows = 4 must be a list, or a range { from = A, to = B, step = C }".to_owned()),
+        (axes("rows = \"4\""), "axes.rows = \"4\" must be a whole number in 0..=1048576".to_owned()),
         (
             axes("rows = { from = 8, to = 1 }"),
             "axes.rows = { from = 8, to = 1 } must be a range that is not empty: from = 8 is above to = 1".to_owned(),
@@ -359,7 +360,19 @@ fn what_is_wrong_is_named() {
         (top("name = \"x\""), "the sweep file does not parse: line 3: duplicate key".to_owned()),
         (
             format!("{HEAD}[axes]\nrows = [4]\n[synthesis]\ntargets = []\n"),
-            "synthesis.targets = [] must be a list of at least one target".to_owned(),
+            format!("synthesis.targets = [] must be a list of at least one of {targets}"),
+        ),
+        (
+            format!("{HEAD}[axes]\nrows = [4]\n[synthesis]\ntargets = [\"ice40\"]\n"),
+            format!("synthesis.targets = \"ice40\" must be one of {targets}"),
+        ),
+        (
+            format!("{HEAD}[axes]\nrows = [4]\n[synthesis]\ntargets = [\"gates\"]\n"),
+            "synthesis.liberty = absent must be the liberty file of target gates".to_owned(),
+        ),
+        (
+            format!("{HEAD}[axes]\nrows = [4]\n[synthesis]\ntargets = [\"gowin\"]\nliberty = \"x.lib\"\n"),
+            "synthesis.liberty = \"x.lib\" must be absent where target gates is not among the targets".to_owned(),
         ),
     ] {
         assert_eq!(refused(&text), expected, "{text}");

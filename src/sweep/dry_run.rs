@@ -2,9 +2,10 @@
 
 use super::{counts, progress, Task};
 use crate::files;
+use crate::interrupt::Interrupted;
 use anyhow::Result;
 use explore::run::Halt;
-use explore::store::{Kind, Store};
+use explore::store::{Ended, Kind, Progress, Store};
 use explore::work::Work;
 use std::time::Instant;
 
@@ -31,6 +32,10 @@ pub(super) fn run(task: &Task<'_>) -> Result<bool> {
     }
     let mut text = task.head();
     line!(text, "tasks      {}", counts(&before));
+    let builds = store.n_builds()?;
+    if builds > 0 {
+        line!(text, "           {builds} distinct hardware builds");
+    }
     line!(text, "           {} have ended, {} are left", before.ended(), before.left());
     if before.left() > 0 {
         let left = progress::left(&known, task.jobs as u64).map_or_else(|| "not known".to_owned(), progress::clock);
@@ -46,35 +51,37 @@ pub(super) fn run(task: &Task<'_>) -> Result<bool> {
 }
 
 /// Runs a few tasks of each kind that is left and of which none has ended; how many were run. Nothing is kept of their results.
-fn sample(task: &Task<'_>, store: &Store, known: &mut explore::store::Progress) -> Result<usize> {
-    let work = Work::new(&task.sweep, task.folder.clone());
+fn sample(task: &Task<'_>, store: &Store, known: &mut Progress) -> Result<usize> {
+    let work = task.work();
     let mut run = 0;
     for (at, kind) in Kind::ALL.into_iter().enumerate() {
         if known.pending[at] == 0 || known.ended[at] > 0 {
             continue;
         }
-        let samples = store.spread(kind, SAMPLES)?;
-        let (mut seconds, mut ended) = (0.0, 0u64);
+        let samples = store.spread(kind, if kind == Kind::Build { 1 } else { SAMPLES })?;
+        let mut seconds = 0.0;
         for sample in &samples {
-            // Files are read by the first; of the many tasks that follow few read any.
-            for counted in [false, true] {
-                let start = Instant::now();
-                match work.run(sample, task.interrupted) {
-                    Ok(_) => {}
-                    Err(Halt::Interrupted) => {
-                        return Err(crate::interrupt::Interrupted { left: "nothing was kept".to_owned() }.into())
-                    }
-                    Err(Halt::Error(error)) => return Err(error.into()),
-                }
-                if counted {
-                    seconds += start.elapsed().as_secs_f64();
-                    ended += 1;
-                }
-            }
+            let (ended, first) = timed(task, &work, sample)?;
+            seconds += match (kind, ended) {
+                // Its tools may have run earlier.
+                (Kind::Build, Ended::Done(result)) => result["seconds"].as_f64().unwrap_or(first),
+                (Kind::Build, _) => first,
+                // The first run reads files; of many tasks few do.
+                _ => timed(task, &work, sample)?.1,
+            };
         }
         run += samples.len();
-        known.ended[at] = ended;
-        known.seconds[at] = seconds / ended.max(1) as f64;
+        known.ended[at] = samples.len() as u64;
+        known.seconds[at] = seconds / samples.len().max(1) as f64;
     }
     Ok(run)
+}
+
+fn timed(task: &Task<'_>, work: &Work<'_>, sample: &explore::store::Task) -> Result<(Ended, f64)> {
+    let start = Instant::now();
+    match work.run(sample, task.interrupted) {
+        Ok(ended) => Ok((ended, start.elapsed().as_secs_f64())),
+        Err(Halt::Interrupted) => Err(Interrupted { left: "nothing is kept of a dry run".to_owned() }.into()),
+        Err(Halt::Error(error)) => Err(error.into()),
+    }
 }

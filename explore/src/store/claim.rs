@@ -1,6 +1,7 @@
 //! Tasks: taken by one process at a time, finished once.
 
-use super::{Kind, Store, StoreError};
+use super::read::build;
+use super::{Build, Kind, Store, StoreError};
 use crate::point::Axes;
 use rusqlite::{params, OptionalExtension, Row as SqlRow};
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub struct Task {
     /// Of the network, or of the placement.
     pub seed: u64,
     /// Of a build.
-    pub build: Option<super::Build>,
+    pub build: Option<Build>,
 }
 
 /// A task that this process has taken.
@@ -86,16 +87,8 @@ impl Store {
         let damaged = |what: &str| StoreError::Damaged { path: self.path.clone(), what: format!("task {id}: {what}") };
         let (kind, seed, axes, build) = query
             .query_row([id], |row: &SqlRow| {
-                let block: Option<String> = row.get(3)?;
-                let build = block.map(|block| {
-                    Ok::<_, rusqlite::Error>(super::Build {
-                        block,
-                        target: row.get(4)?,
-                        dsp: row.get(5)?,
-                        work: row.get(6)?,
-                    })
-                });
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, build.transpose()?))
+                let build = row.get::<_, Option<String>>(3)?.is_some().then(|| build(row, 3)).transpose()?;
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, build))
             })
             .map_err(self.at())?;
         Ok(Task {

@@ -1,7 +1,7 @@
 //! Which sweep a results file is of.
 
 use super::{Store, StoreError, APPLICATION_ID, SCHEMA};
-use crate::sweep::Sweep;
+use crate::sweep::{Sweep, Synthesis};
 use rusqlite::{params, Connection};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -47,7 +47,7 @@ fn fill(connection: &Connection, sweep: &Sweep, command: &str) -> rusqlite::Resu
             sweep.base_config(),
             identity,
             hex(&Sha256::digest(&identity)),
-            sweep.synthesis().is_some_and(|synthesis| synthesis.extrapolate),
+            sweep.synthesis().is_some_and(Synthesis::extrapolates),
             VERSION,
             command
         ],

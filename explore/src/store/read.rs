@@ -1,12 +1,16 @@
 //! What readers ask of a results file.
 
-use super::{Kind, Store, StoreError};
+use super::{Build, Kind, Store, StoreError};
 use crate::assemble::{self, BuildOutcome, Measured, TaskOutcome};
 use crate::point::Axes;
 use crate::row::Row;
+use crate::sweep::{Synthesis, Variant};
+use rusqlite::types::Type;
 use rusqlite::Row as SqlRow;
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// What a results file says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +47,20 @@ pub struct Owner {
 
 type Key = (Kind, String, i64);
 
+/// A build whose block, target, dsp and work are the columns from `at` on.
+pub(super) fn build(row: &SqlRow, at: usize) -> rusqlite::Result<Build> {
+    let variant = Variant { block: named(row, at)?, target: named(row, at + 1)?, dsp: row.get(at + 2)? };
+    Ok(Build { variant, work: row.get(at + 3)? })
+}
+
+fn named<T: FromStr>(row: &SqlRow, at: usize) -> rusqlite::Result<T>
+where
+    T::Err: Error + Send + Sync + 'static,
+{
+    let text: String = row.get(at)?;
+    text.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
+}
+
 impl Store {
     /// A row for each point, or for each build of a point, in the order of points. What is not measured yet is `pending`.
     pub fn rows(&self) -> Result<Vec<Row>, StoreError> {
@@ -74,7 +92,9 @@ impl Store {
             let axes: Axes = serde_json::from_str(&axes).map_err(|error| damaged(format!("point {id}: {error}")))?;
             let point = self.sweep.point(&axes).map_err(|reason| damaged(format!("point {id}: {reason}")))?;
             let seeds = self.sweep.seeds();
-            let placements = self.sweep.synthesis().map_or(&[][..], |synthesis| synthesis.placements());
+            let placements = |build: &Build| {
+                self.sweep.synthesis().map_or(&[][..], |synthesis| synthesis.placements(build.variant.target))
+            };
             points.push(Measured {
                 key,
                 point,
@@ -86,7 +106,7 @@ impl Store {
                     .flatten()
                     .map(|build| BuildOutcome {
                         build: build.clone(),
-                        placements: placements
+                        placements: placements(build)
                             .iter()
                             .filter_map(|&seed| of(Kind::Build, &Some(build.work.clone()), seed))
                             .collect(),
@@ -94,7 +114,21 @@ impl Store {
                     .collect(),
             });
         }
-        assemble::rows(&self.sweep, points).map_err(damaged)
+        assemble::rows(&self.sweep, points, self.extrapolates()?).map_err(damaged)
+    }
+
+    /// Whether areas of what was not built are extrapolated: as the last run of the sweep had it.
+    pub fn extrapolates(&self) -> Result<bool, StoreError> {
+        self.connection.query_row("SELECT extrapolate FROM sweep", [], |row| row.get(0)).map_err(self.at())
+    }
+
+    /// Has areas of what was not built extrapolated in rows, if it is asked for here or in the sweep file.
+    pub fn set_extrapolates(&self, asked: bool) -> Result<(), StoreError> {
+        let asked = asked || self.sweep.synthesis().is_some_and(Synthesis::extrapolates);
+        if self.extrapolates()? != asked {
+            self.connection.execute("UPDATE sweep SET extrapolate = ?1", [asked]).map_err(self.at())?;
+        }
+        Ok(())
     }
 
     fn outcomes(&self) -> Result<HashMap<Key, TaskOutcome>, StoreError> {
@@ -126,17 +160,13 @@ impl Store {
         Ok(outcomes)
     }
 
-    pub(super) fn builds(&self) -> Result<HashMap<i64, Vec<super::Build>>, StoreError> {
+    pub(super) fn builds(&self) -> Result<HashMap<i64, Vec<Build>>, StoreError> {
         let sql = "SELECT point, block, target, dsp, work FROM builds ORDER BY point, place";
         let mut query = self.connection.prepare(sql).map_err(self.at())?;
         let mut rows = query.query([]).map_err(self.at())?;
-        let mut builds: HashMap<i64, Vec<super::Build>> = HashMap::new();
+        let mut builds: HashMap<i64, Vec<Build>> = HashMap::new();
         while let Some(row) = rows.next().map_err(self.at())? {
-            let read = |row: &SqlRow| {
-                let build =
-                    super::Build { block: row.get(1)?, target: row.get(2)?, dsp: row.get(3)?, work: row.get(4)? };
-                Ok((row.get::<_, i64>(0)?, build))
-            };
+            let read = |row: &SqlRow| Ok((row.get::<_, i64>(0)?, build(row, 1)?));
             let (point, build) = read(row).map_err(self.at())?;
             builds.entry(point).or_default().push(build);
         }
@@ -174,6 +204,13 @@ impl Store {
     /// Tasks of the whole file.
     pub fn n_tasks(&self) -> Result<u64, StoreError> {
         let count = self.connection.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(self.at())?.unsigned_abs())
+    }
+
+    /// Pieces of hardware that this run builds, each counted once whatever its placements.
+    pub fn n_builds(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT count(DISTINCT work) FROM tasks WHERE kind = 'build' AND id IN (SELECT id FROM wanted)";
+        let count = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         Ok(count.map_err(self.at())?.unsigned_abs())
     }
 

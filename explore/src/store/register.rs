@@ -3,7 +3,7 @@
 use super::identity::hex;
 use super::{Kind, Store, StoreError};
 use crate::point::{Axes, Point};
-use crate::sweep::{Plan, Planned, Sweep};
+use crate::sweep::{Plan, Planned, Sweep, Variant};
 use rusqlite::{params, OptionalExtension, Transaction};
 use sha2::{Digest, Sha256};
 use spec::config::RawNumerics;
@@ -12,9 +12,7 @@ use std::collections::{HashMap, HashSet};
 /// A piece of hardware to build for a point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Build {
-    pub block: String,
-    pub target: String,
-    pub dsp: bool,
+    pub variant: Variant,
     /// Names the work: equal for points that share it.
     pub work: String,
 }
@@ -86,8 +84,9 @@ impl Store {
         }
         for planned in &plan.points {
             let id = planned.ordinal as i64;
-            for (place, work) in entry.builds(id).map_err(&at)? {
-                for &seed in self.sweep.synthesis().map_or(&[][..], |synthesis| synthesis.placements()) {
+            let Some(synthesis) = self.sweep.synthesis() else { break };
+            for ((place, work), variant) in entry.builds(id).map_err(&at)?.into_iter().zip(synthesis.variants()) {
+                for &seed in synthesis.placements(variant.target) {
                     tasks.push((Kind::Build, work.clone(), seed, id, Some(place)));
                 }
             }
@@ -140,8 +139,9 @@ impl Entry<'_> {
 
     fn build(&self, point: i64, place: usize, build: &Build) -> rusqlite::Result<()> {
         let sql = "INSERT OR IGNORE INTO builds VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let Build { block, target, dsp, work } = build;
-        self.transaction.prepare_cached(sql)?.execute(params![point, place as i64, block, target, dsp, work])?;
+        let Build { variant: Variant { block, target, dsp }, work } = build;
+        let row = params![point, place as i64, block.name(), target.name(), dsp, work];
+        self.transaction.prepare_cached(sql)?.execute(row)?;
         Ok(())
     }
 

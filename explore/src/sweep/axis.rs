@@ -227,7 +227,7 @@ fn values(axis: Axis, key: &str, value: &Value) -> Result<Vec<Level>, SweepError
         }
         Value::Table(table) if table.contains_key("from") || table.contains_key("to") => range(axis, key, value, table),
         Value::Array(_) => Err(refuse("a list of at least one value")),
-        _ => Err(refuse("a list, or a range { from = A, to = B, step = C }")),
+        _ => Ok(vec![level(axis, key, value)?]),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::axis::{Axis, Level, Product};
 use super::constraint::Constraint;
-use super::raw::{RawSweep, RawSynthesis};
+use super::raw::{OneOrMore, RawSweep, RawSynthesis};
 use super::template::Template;
 use super::{Network, Sweep, SweepError, Synthesis};
 use crate::point::Axes;
+use crate::synth::{BlockName, Target};
 use spec::config::RawConfig;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Of seeds, images of a run and the like: more is a slip.
@@ -129,17 +131,22 @@ fn constraints(key: &str, texts: &[String]) -> Result<Vec<Constraint>, SweepErro
 }
 
 fn synthesis(raw: &RawSynthesis) -> Result<Synthesis, SweepError> {
-    let (blocks, dsp) = (raw.block.list(), raw.dsp.list());
-    rule(!blocks.is_empty(), "synthesis.block", "[]", "a block, or a list of at least one")?;
-    rule(!raw.targets.is_empty(), "synthesis.targets", "[]", "a list of at least one target")?;
-    rule(!dsp.is_empty(), "synthesis.dsp", "[]", "true, false, or a list of at least one of them")?;
+    let dsp = raw.dsp.as_ref().map(OneOrMore::list);
+    let blocks: Vec<BlockName> = names("synthesis.block", &raw.block.list(), &BlockName::ALL.map(BlockName::name))?;
+    let targets: Vec<Target> = names("synthesis.targets", &raw.targets, &Target::ALL.map(Target::name))?;
+    let some = dsp.as_ref().is_none_or(|dsp| !dsp.is_empty());
+    rule(some, "synthesis.dsp", "[]", "true, false, or a list of at least one of them")?;
+    let (gates, liberty) = (targets.contains(&Target::Generic), raw.liberty.as_deref());
+    rule(!gates || liberty.is_some(), "synthesis.liberty", "absent", "the liberty file of target gates")?;
+    let unused = "absent where target gates is not among the targets";
+    rule(gates || liberty.is_none(), "synthesis.liberty", format!("{:?}", liberty.unwrap_or_default()), unused)?;
     seeds("synthesis.seeds", &raw.seeds)?;
     let minutes = raw.timeout_minutes;
     let limit = format!("above 0 and at most {MOST_MINUTES} minutes");
     rule(minutes > 0.0 && minutes <= MOST_MINUTES, "synthesis.timeout_minutes", minutes, limit)?;
     Ok(Synthesis {
         blocks,
-        targets: raw.targets.clone(),
+        targets,
         dsp,
         place: raw.place,
         seeds: raw.seeds.clone(),
@@ -147,6 +154,17 @@ fn synthesis(raw: &RawSynthesis) -> Result<Synthesis, SweepError> {
         timeout: Duration::from_secs_f64(minutes * 60.0),
         extrapolate: raw.extrapolate,
     })
+}
+
+/// Names of what has those names, at least one.
+fn names<T: FromStr>(key: &str, given: &[String], known: &[&str]) -> Result<Vec<T>, SweepError> {
+    rule(!given.is_empty(), key, "[]", format!("a list of at least one of {}", known.join(", ")))?;
+    let refuse = |name: &String| SweepError::Rule {
+        key: key.to_owned(),
+        value: format!("{name:?}"),
+        rule: format!("one of {}", known.join(", ")),
+    };
+    given.iter().map(|name| name.parse().map_err(|_| refuse(name))).collect()
 }
 
 /// The base configuration's place on the axes.

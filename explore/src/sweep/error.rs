@@ -34,6 +34,8 @@ pub enum SweepError {
     TooMany { points: u128, limit: u64 },
     #[error("{key}: no file {}, which seed {seed} of {point} needs", path.display())]
     NoFile { key: String, path: PathBuf, seed: u64, point: String },
+    #[error("synthesis.liberty: no file {}", path.display())]
+    NoLiberty { path: PathBuf },
     #[error("no point is left: {excluded} of the product do not hold the constraints, {skipped} break a rule of the configuration{}", first.as_ref().map_or_else(String::new, |reason| format!(" ({reason})")))]
     NoPoint { excluded: u64, skipped: u64, first: Option<String> },
     #[error("interrupted")]

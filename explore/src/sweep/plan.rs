@@ -90,6 +90,13 @@ impl Sweep {
     /// The files that the plan's points need, relative to `folder`, each once; all must be there.
     pub fn inputs(&self, plan: &Plan, folder: &Path) -> Result<Vec<PathBuf>, SweepError> {
         let (mut files, mut known) = (Vec::new(), HashSet::new());
+        if let Some(liberty) = self.synthesis().and_then(|synthesis| synthesis.liberty.as_ref()) {
+            let path = folder.join(liberty);
+            if !path.is_file() {
+                return Err(SweepError::NoLiberty { path });
+            }
+            files.push(liberty.clone());
+        }
         for Planned { axes, .. } in &plan.points {
             for &seed in self.seeds() {
                 let Some(of_seed) = self.files(axes, seed) else { continue };

@@ -76,8 +76,8 @@ pub struct RawSynthesis {
     #[serde(default = "top")]
     pub block: OneOrMore<String>,
     pub targets: Vec<String>,
-    #[serde(default = "yes")]
-    pub dsp: OneOrMore<bool>,
+    /// As is best for each target, if it is not given.
+    pub dsp: Option<OneOrMore<bool>>,
     #[serde(default = "place")]
     pub place: bool,
     /// Of placement.
@@ -128,10 +128,6 @@ fn clock() -> f64 {
 
 fn top() -> OneOrMore<String> {
     OneOrMore::One("top".to_owned())
-}
-
-fn yes() -> OneOrMore<bool> {
-    OneOrMore::One(true)
 }
 
 fn place() -> bool {
