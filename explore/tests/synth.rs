@@ -188,10 +188,7 @@ fn requests_that_no_tool_can_follow_are_errors() {
     let file = Path::new("cells.lib");
     for (request, message) in [
         (pe(Target::Generic), "target gates needs a liberty file"),
-        (
-            Request { liberty: Some(file), ..pe(Target::Gowin) },
-            "a liberty file is for target gates, not for gowin",
-        ),
+        (Request { liberty: Some(file), ..pe(Target::Gowin) }, "a liberty file is for target gates, not for gowin"),
         (
             Request { place: Some(1), ..pe(Target::Xilinx7) },
             "target xilinx7 has no place and route here: it is for ice40-hx8k, ice40-up5k, ecp5-25k, ecp5-85k",

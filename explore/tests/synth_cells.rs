@@ -50,7 +50,8 @@ impl Bench<'_> {
         let design = design.verilog.replace("module reference(", "module netlist(");
         std::fs::write(path("netlist.v"), design).expect("a test's own file");
         std::fs::write(path("bench.v"), self.bench(cycles)).expect("a test's own file");
-        let mut arguments = vec!["-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-DNO_INCLUDES", "-s", "bench", "-o", "bench"];
+        let mut arguments =
+            vec!["-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-DNO_INCLUDES", "-s", "bench", "-o", "bench"];
         arguments.extend(["bench.v", "reference.v", "netlist.v"]);
         arguments.extend(self.models);
         run(directory.path(), "iverilog", &arguments);
@@ -211,7 +212,8 @@ endmodule
 "
         );
         let script = "synth_ecp5 -top reference; select -assert-count 1 t:MULT18X18D; select -clear";
-        let bench = Bench { target: Target::Ecp5_85k, reference: &reference, models: &[], script, inputs: 36, outputs: 36 };
+        let bench =
+            Bench { target: Target::Ecp5_85k, reference: &reference, models: &[], script, inputs: 36, outputs: 36 };
         assert_eq!(bench.run(2000), 2000 * 36);
     }
 }
