@@ -10,6 +10,7 @@ need g++ g++
 need make make
 need verilator verilator
 need yosys yosys
+need nextpnr-ice40 nextpnr-ice40
 need iverilog iverilog
 need patch patch
 need nextpnr-ice40 nextpnr-ice40

@@ -384,6 +384,9 @@ pub struct VerifyArgs {
     /// Random cases on that configuration.
     #[arg(long, requires = "config", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub cases: Option<u32>,
+    /// Instead of the RTL its netlist after synthesis: in cells of ice40, of ice40-up5k with DSP blocks, or of ecp5.
+    #[arg(long, value_name = "CELLS", requires = "cases", conflicts_with = "kernel", value_parser = parse_netlist)]
+    pub netlist: Option<Target>,
     /// Random configurations, each built and run on two random cases.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub random_configs: Option<u32>,
@@ -431,6 +434,15 @@ fn parse_part(text: &str) -> Result<Share, String> {
     match (1..=of).contains(&index) {
         true => Ok(Share { index: index - 1, of }),
         false => Err(rule()),
+    }
+}
+
+fn parse_netlist(text: &str) -> Result<Target, String> {
+    match text {
+        "ice40" => Ok(Target::Ice40Hx8k),
+        "ice40-up5k" => Ok(Target::Ice40Up5k),
+        "ecp5" => Ok(Target::Ecp5_85k),
+        _ => Err(format!("{text:?} must be one of ice40, ice40-up5k, ecp5")),
     }
 }
 

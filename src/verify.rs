@@ -5,15 +5,23 @@ use crate::files;
 use crate::model::{self, Source};
 use crate::report::{self, Compared};
 use crate::run::{on_rtl, simulate};
+use crate::synth;
 use anyhow::{ensure, Context, Result};
+use explore::synth::netlist::Netlist;
+use explore::synth::{BlockName, Request, Target};
 use sim::Stalls;
+use spec::Config;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use testbenches::verify::{verify_case, verify_config, verify_random, Summary, Work};
+use std::time::Duration;
+use testbenches::rtl::Rtl;
+use testbenches::verify::{verify_case, verify_config, verify_random, verify_rtl, Summary, Work};
 use testbenches::{verilator, Case};
 
 /// Of the memory that networks are verified with.
 const LATENCY: u64 = 20;
+/// For the synthesis of a netlist; `systole synth` can be told another.
+const NETLIST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 pub fn run(args: &VerifyArgs) -> Result<bool> {
     if let (Some(model), Some(data)) = (&args.model, &args.data) {
@@ -25,7 +33,13 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
     let mut seed = args.seed;
     let summary = if let Some(cases) = args.cases {
         let config = files::config(args.config.as_deref().context("--config is needed for --cases")?)?;
-        verify_config(&config, cases as usize, args.seed, args.stalls, args.kernel, &options, &progress)?
+        match args.netlist {
+            Some(target) => {
+                let rtl = mapped(&config, target, options)?;
+                verify_rtl(&config, &rtl, cases as usize, args.seed, args.stalls, false, &progress)
+            }
+            None => verify_config(&config, cases as usize, args.seed, args.stalls, args.kernel, &options, &progress)?,
+        }
     } else if let Some(n_configs) = args.random_configs {
         verify_random(Work::Products, n_configs as usize, args.seed, args.stalls, threads, &options, &progress)?
     } else if let Some(n_configs) = args.random_networks {
@@ -48,6 +62,23 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
     }
     files::print(&out)?;
     saved.map(|()| summary.passed())
+}
+
+/// The configuration's netlist in cells of `target`, as a model behind the ports of the RTL.
+fn mapped(config: &Config, target: Target, options: verilator::Options) -> Result<Rtl> {
+    let request = Request {
+        config,
+        block: BlockName::Top,
+        target,
+        dsp: target.default_dsp(),
+        place: None,
+        liberty: None,
+        timeout: NETLIST_TIMEOUT,
+    };
+    let interrupted = synth::interruption()?;
+    let netlist = Netlist::load(&request, &files::cache().join("synth"), &interrupted)?;
+    let options = verilator::Options { source: verilator::Source::Netlist, ..options };
+    Ok(Rtl::load(config, verilator::Library::build(&netlist.design()?, &options)?)?)
 }
 
 /// A network's test data on golden, simulator and verilated RTL.

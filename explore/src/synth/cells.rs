@@ -5,18 +5,32 @@ use super::{Area, Resource, Target, Utilization};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The area in the text that `stat -json` wrote; `generic` is that of the netlist before a liberty file's cells.
+/// What Yosys wrote of a netlist.
+pub struct Counts<'a> {
+    /// By `stat -json`.
+    pub stat: &'a str,
+    /// Of target gates.
+    pub gates: Option<Gates<'a>>,
+}
+
+/// What Yosys wrote of a netlist of a liberty file's cells.
+pub struct Gates<'a> {
+    /// By `stat -json` of the netlist before.
+    pub generic: &'a str,
+    /// By `stat -liberty`, of which Yosys 0.23 has no JSON with areas.
+    pub area: &'a str,
+}
+
+/// The area of a netlist.
 ///
 /// # Errors
-/// The text is not as expected, or has a cell that no rule here knows.
-pub fn area(target: Target, stat: &str, generic: Option<&str>) -> Result<Area, String> {
-    let stat = parse(stat)?;
-    let cells = counts(&stat)?;
-    if let (Family::Gates, Some(generic)) = (target.family(), generic) {
-        let before = counts(&parse(generic)?)?;
+/// A text is not as expected, or has a cell that no rule here knows.
+pub fn area(target: Target, text: &Counts<'_>) -> Result<Area, String> {
+    let cells = counts(text.stat)?;
+    if let Some(gates) = &text.gates {
+        let before = counts(gates.generic)?;
         let ffs = before.iter().filter(|(kind, _)| is_generic_ff(kind)).map(|(_, n)| n).sum();
-        let area_um2 = stat["design"]["area"].as_f64().ok_or("stat.json has no area")?;
-        return Ok(Area { ffs, area_um2: Some(area_um2), cells, ..Area::default() });
+        return Ok(Area { ffs, area_um2: Some(area_um2(gates.area)?), cells, ..Area::default() });
     }
     let mut area = Area::default();
     for (kind, n) in &cells {
@@ -57,18 +71,21 @@ enum Class {
     Constant,
 }
 
-fn parse(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("stat -json: {error}"))
+/// The figure of `Chip area for module '\\pe': 1234.5`.
+fn area_um2(text: &str) -> Result<f64, String> {
+    if let Some(unknown) = text.lines().find(|line| line.contains("is unknown")) {
+        return Err(format!("stat -liberty: {}", unknown.trim()));
+    }
+    let figure = text.lines().find_map(|line| line.trim().strip_prefix("Chip area for")?.rsplit(' ').next());
+    let figure = figure.ok_or("stat -liberty gives no area")?;
+    figure.parse().map_err(|_| format!("stat -liberty: area {figure:?} is no number"))
 }
 
-fn counts(stat: &Value) -> Result<BTreeMap<String, u64>, String> {
+fn counts(text: &str) -> Result<BTreeMap<String, u64>, String> {
+    let stat: Value = serde_json::from_str(text).map_err(|error| format!("stat -json: {error}"))?;
     let cells = stat["design"]["num_cells_by_type"].as_object().ok_or("stat -json has no cells")?;
-    cells
-        .iter()
-        // What leads nowhere but keeps a scope's name.
-        .filter(|(kind, _)| *kind != "$scopeinfo")
-        .map(|(kind, n)| Ok((kind.clone(), n.as_u64().ok_or_else(|| format!("stat -json: {n} cells of {kind}"))?)))
-        .collect()
+    let count = |kind: &str, n: &Value| n.as_u64().ok_or_else(|| format!("stat -json: {n} cells of {kind}"));
+    cells.iter().map(|(kind, n)| Ok((kind.clone(), count(kind, n)?))).collect()
 }
 
 fn is_generic_ff(kind: &str) -> bool {

@@ -1,5 +1,6 @@
 //! A build from request to outcome, through the cache.
 
+use super::cells::{Counts, Gates};
 use super::process::{self, Ended, Limits};
 use super::target::Family;
 use super::tools::Versions;
@@ -133,12 +134,14 @@ impl<'a> Build<'a> {
             }
         }
         let seconds = started.elapsed().as_secs_f64();
-        let stat = read(&directory.join("stat.json"))?;
-        let generic = match self.request.target.family() {
-            Family::Gates => Some(read(&directory.join("generic.json"))?),
+        let text = |name: &str| read(&directory.join(name));
+        let stat = text("stat.json")?;
+        let gates = match self.request.target.family() {
+            Family::Gates => Some((text("generic.json")?, text("area.txt")?)),
             _ => None,
         };
-        Ok(match cells::area(self.request.target, &stat, generic.as_deref()) {
+        let gates = gates.as_ref().map(|(generic, area)| Gates { generic, area });
+        Ok(match cells::area(self.request.target, &Counts { stat: &stat, gates }) {
             Ok(area) => {
                 let utilization = cells::utilization(self.request.target, &area);
                 Outcome::Done { area, utilization, fmax_mhz: None, critical_path: Vec::new(), seconds }

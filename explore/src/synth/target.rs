@@ -181,9 +181,9 @@ impl Target {
                  abc -liberty cells.lib; opt_clean"
             ),
         };
-        let liberty = if self == Self::Generic { " -liberty cells.lib" } else { "" };
+        let area = if self == Self::Generic { " tee -q -o area.txt stat -liberty cells.lib;" } else { "" };
         format!(
-            "read_verilog design.v; {map}; attrmap -remove src; tee -q -o stat.json stat{liberty} -json; \
+            "read_verilog design.v; {map}; attrmap -remove src; tee -q -o stat.json stat -json;{area} \
              write_json netlist.json"
         )
     }
