@@ -25,6 +25,7 @@ data = "{}"
 [methods.tensor]
 weights = "min-max"
 activations = "min-max"
+granularity = "per-tensor"
 [methods.channel]
 weights = "min-max"
 activations = "min-max"

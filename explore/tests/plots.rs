@@ -378,7 +378,12 @@ fn what_is_absent_is_told() {
     let none = ["mlp: no row has both accuracy_percent and luts", "cnn: no row has both accuracy_percent and luts"];
     assert_eq!(reasons(&rows, Kind::FrontLuts), none);
     assert_eq!(reasons(&rows, Kind::Fmax), ["no row has a synthesis target"]);
-    assert_eq!(reasons(&rows, Kind::WidthBytes)[0], "mlp, max: fewer than 2 network widths");
+    let one = ["mlp: all rows have one network width", "cnn: all rows have one network width"];
+    assert_eq!(reasons(&rows, Kind::WidthBytes), one);
+    let bits = |row: &Row| row.weight_bits == Some(8) && row.network_width == Some(2.0);
+    let unlike = width_rows().into_iter().map(|row| if bits(&row) { row } else { Row { energy_nj: None, ..row } });
+    let fewer = "mlp, mse: fewer than 2 network widths";
+    assert_eq!(reasons(&unlike.collect::<Vec<Row>>(), Kind::WidthEnergy), [fewer]);
     let hardware: Vec<Row> = pareto_rows()
         .into_iter()
         .filter(|row| row.weight_bits == Some(4) && row.activation_bits == Some(4))

@@ -266,7 +266,7 @@ fn a_task_that_panics_has_failed() {
     let doing = |task: &Task, _: &AtomicBool| match task.kind {
         Kind::Time => panic!("at {}", task.axes.rows),
         Kind::Evaluate => Ok::<_, Halt<Infallible>>(Ended::Refused("no room".to_owned())),
-        Kind::Build => Ok(result(task)),
+        Kind::Build => Ok(Ended::Failed("no tool".to_owned(), None)),
     };
     run(&mut store, 1, "", &AtomicBool::new(false), &doing, &mut |_| {}).expect("the others go on");
     let rows = store.rows().expect("they read");

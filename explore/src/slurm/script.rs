@@ -50,7 +50,7 @@ pub fn check_options(options: &[String]) -> Result<(), Error> {
             true => own.starts_with(name),
             false => name.starts_with(*own),
         };
-        if OWN_OPTIONS.iter().any(|own| is_own(&own)) {
+        if OWN_OPTIONS.iter().any(is_own) {
             return Err(Error::OwnOption { option: option.clone() });
         }
     }
