@@ -53,17 +53,17 @@ fn subject(k: usize, weights: &[f32], calibration: &[f32], test: &[f32], labels:
     Subject::new(network, matrix(calibration), matrix(test), labels.to_vec(), keep_bytes).expect("the layer fits")
 }
 
-/// Weights 1 and 0.3 in three bits have the step 1/3: they become 1 and 1/3. Inputs and outputs are in 0..1 on calibration, in two bits
-/// steps of 1/3: inputs 1 and 0.5 (a tie of 1 and 2 steps, to 2) are seen as 1 and 2/3, and 2/9 is rounded to 1/3.
+/// Weights 2 and 0.6 in three bits have the step 2/3: they become 2 and 2/3. Inputs are in 0..1 on calibration, outputs in 0..2; in two
+/// bits their steps are 1/3 and 2/3. Inputs 1 and 0.5 (a tie of 1 and 2 steps, to 2) are seen as 1 and 2/3, and 4/9 is rounded to 2/3.
 #[test]
 fn a_network_quantized_by_hand() {
     for keep_bytes in [usize::MAX, 0] {
-        let subject = subject(1, &[1.0, 0.3], &[0.0, 1.0], &[1.0, 0.5], &[0, 1], keep_bytes);
+        let subject = subject(1, &[2.0, 0.6], &[0.0, 1.0], &[1.0, 0.5], &[0, 1], keep_bytes);
         let found = evaluate_subject(&subject, &point(3, 2), 7).expect("the point fits");
-        // Float outputs 1, 0.3, 0.5, 0.15; quantized ones 1, 1/3, 2/3, 1/3: 1.3625 over 56.25 / 900.
-        let outputs = 10.0 * f64::log10(1.3625 / 0.0625);
-        // 1.09 over (1/30)^2.
-        let weights = 10.0 * f64::log10(1.09 * 900.0);
+        // Float outputs 2, 0.6, 1, 0.3; quantized ones 2, 2/3, 4/3, 2/3: 5.45 over (2^2 + 10^2 + 11^2) / 30^2.
+        let outputs = 10.0 * f64::log10(5.45 / 0.25);
+        // 4.36 over (1/15)^2.
+        let weights = 10.0 * f64::log10(4.36 * 225.0);
         let close = |given: Option<f64>, expected: f64| (given.expect("it loses something") - expected).abs() < 1e-4;
         assert!(close(found.sqnr_db, outputs) && close(found.layers[0].output_sqnr_db, outputs), "{found:?}");
         assert!(close(found.layers[0].weight_sqnr_db, weights), "{found:?}");
