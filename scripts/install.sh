@@ -12,6 +12,14 @@ need verilator verilator
 need yosys yosys
 need iverilog iverilog
 need patch patch
+need nextpnr-ice40 nextpnr-ice40
+need chromium chromium
+need sbatch slurm-client
+# For tests of sweeps by Slurm; Debian keeps the daemons where other users' PATH does not look.
+PATH=$PATH:/usr/sbin:/sbin
+need slurmctld slurmctld
+need slurmd slurmd
+need munged munge
 if [ -n "$missing" ]; then
     echo "installing Debian packages:$missing" >&2
     if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi

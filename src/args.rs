@@ -1,11 +1,12 @@
 //! The command line.
 
 use calibrate::Density;
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use compiler::quantize::recipe::{ElementRounding, RangeMethod, WeightMethod, WeightRounding};
 use compiler::GemmShape;
 use explore::plot::Kind as PlotKind;
 use explore::store::Share;
+use explore::synth::{BlockName, Target};
 use golden::SchemeKind;
 use spec::Round;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub enum Command {
     Plot(PlotArgs),
     /// Write the results of a sweep as one HTML file: sortable and filterable rows, linked plots, where they come from.
     Report(ReportArgs),
+    /// Synthesize a configuration or a block of it; place and route it; its area, frequency and critical path.
+    Synth(SynthArgs),
     /// Run random cases on golden, simulator and verilated RTL, and compare every bit, cycle and counter.
     Verify(VerifyArgs),
 }
@@ -317,9 +320,59 @@ pub struct SweepArgs {
     /// Only the I-th of N parts of the tasks, into a results file of its own.
     #[arg(long, value_name = "I/N", value_parser = parse_part, requires = "results", hide = true)]
     pub part: Option<Share>,
+    /// Where tasks run: local, or slurm for a job array that is waited for.
+    #[arg(long, value_enum, default_value_t = Executor::Local, conflicts_with_all = ["part", "collect"])]
+    pub executor: Executor,
+    /// Elements of the job array; 32 if it is not given, and never more than there are tasks.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub slurm_array: Option<u32>,
+    /// An option of sbatch in one word, such as --slurm-option=--partition=NAME; may be repeated.
+    #[arg(long = "slurm-option", value_name = "OPTION", allow_hyphen_values = true)]
+    pub slurm_options: Vec<String>,
     /// Take the results of parts; no task is run.
     #[arg(long, value_name = "FILE.sqlite", hide = true, conflicts_with = "part")]
     pub collect: Vec<PathBuf>,
+}
+
+/// Where a sweep's tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Executor {
+    Local,
+    Slurm,
+}
+
+#[derive(Args)]
+pub struct SynthArgs {
+    /// Configuration file, or one of tiny, small, default.
+    #[arg(long)]
+    pub config: String,
+    /// ice40-hx8k, ice40-up5k, ecp5-25k, ecp5-85k; counts only: gowin, xilinx7; cells of --liberty: gates.
+    #[arg(long)]
+    pub target: Target,
+    /// top, pe, mesh, requantizer, requantizer-lane or datapath.
+    #[arg(long, default_value = "top")]
+    pub block: BlockName,
+    /// Build multipliers of lookup tables even where the target has DSP blocks.
+    #[arg(long)]
+    pub no_dsp: bool,
+    /// Place and route with seed 1.
+    #[arg(long)]
+    pub place: bool,
+    /// Place and route with each of these seeds.
+    #[arg(long, value_name = "SEED,SEED..", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// The cells of target gates.
+    #[arg(long, value_name = "FILE.lib")]
+    pub liberty: Option<PathBuf>,
+    /// Minutes for each build.
+    #[arg(long, value_name = "MIN", default_value_t = 60.0)]
+    pub timeout: f64,
+    /// Write the results as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder to write: Verilog, results and configuration; it must not exist with other contents.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -24,6 +24,7 @@ mod run;
 mod simulate;
 mod sqnr;
 mod sweep;
+mod synth;
 mod topology;
 mod verify;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Sqnr(args) => sqnr::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Synth(args) => synth::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     match result {

@@ -2,8 +2,9 @@
 
 mod dry_run;
 mod progress;
+mod slurm;
 
-use crate::args::SweepArgs;
+use crate::args::{Executor, SweepArgs};
 use crate::files;
 use crate::interrupt::{self, Interrupted};
 use anyhow::{ensure, Context, Result};
@@ -41,6 +42,7 @@ struct Task<'a> {
 }
 
 pub fn run(args: &SweepArgs) -> Result<bool> {
+    slurm::check_args(args)?;
     let interrupted = interrupt::flag()?;
     let at = || args.file.display().to_string();
     let sweep = Sweep::read(&args.file).with_context(at)?;
@@ -82,7 +84,8 @@ impl Task<'_> {
     fn run(&self) -> Result<bool> {
         let command: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let command = command.join(" ");
-        let mut store = Store::open(&self.results, &self.sweep, &self.inputs, &command)?;
+        let open = if self.args.part.is_some() { Store::open_part } else { Store::open };
+        let mut store = open(&self.results, &self.sweep, &self.inputs, &command)?;
         self.register(&mut store)?;
         store.set_extrapolates(self.args.extrapolate)?;
         for part in &self.args.collect {
@@ -90,7 +93,7 @@ impl Task<'_> {
         }
         let before = store.progress()?;
         let start = Instant::now();
-        let mut stopped = Stopped::Finished;
+        let (mut stopped, mut unfinished_parts) = (Stopped::Finished, 0);
         if before.left() > 0 && self.args.collect.is_empty() {
             store.same_tool("Systole", env!("CARGO_PKG_VERSION"))?;
             if before.pending[BUILD] + before.claimed[BUILD] > 0 {
@@ -98,18 +101,10 @@ impl Task<'_> {
                     store.same_tool(tool.name(), &line)?;
                 }
             }
-            let work = self.work();
-            let mut bar = Bar::new(&before);
-            let worked = run_tasks(
-                &mut store,
-                self.jobs,
-                &command,
-                self.interrupted,
-                &|task, halt| work.run(task, halt),
-                &mut |progress| bar.show(progress),
-            );
-            bar.finish();
-            stopped = worked?;
+            match self.args.executor {
+                Executor::Local => stopped = self.run_here(&mut store, &before, &command)?,
+                Executor::Slurm => (stopped, unfinished_parts) = slurm::run(self, &mut store, &command)?,
+            }
         }
         let after = store.progress()?;
         if stopped == Stopped::Interrupted {
@@ -128,7 +123,27 @@ impl Task<'_> {
         let differing = outcomes(&rows, &mut text);
         self.export(&rows, &mut text)?;
         files::print(&text)?;
+        ensure!(
+            unfinished_parts == 0,
+            "{unfinished_parts} parts of the job array did not finish: {} tasks are left; run the same command again to submit them",
+            after.left()
+        );
         Ok(differing == 0)
+    }
+
+    fn run_here(&self, store: &mut Store, before: &Progress, command: &str) -> Result<Stopped> {
+        let work = self.work();
+        let mut bar = Bar::new(before);
+        let worked = run_tasks(
+            store,
+            self.jobs,
+            command,
+            self.interrupted,
+            &|task, halt| work.run(task, halt),
+            &mut |progress| bar.show(progress),
+        );
+        bar.finish();
+        Ok(worked?)
     }
 
     fn work(&self) -> Work<'_> {

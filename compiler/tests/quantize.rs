@@ -268,7 +268,9 @@ fn ranges_that_were_chosen_before_change_nothing() {
     ];
     for numerics in &machines {
         let mut recipe = Recipe::min_max(numerics.weight().bits(), numerics.activation().bits());
-        for method in [calibrate::Method::MinMax, calibrate::Method::Percentile(90.0), calibrate::Method::Percentile(99.0)] {
+        for method in
+            [calibrate::Method::MinMax, calibrate::Method::Percentile(90.0), calibrate::Method::Percentile(99.0)]
+        {
             for symmetry in [ZeroPoint::Affine, ZeroPoint::Symmetric] {
                 recipe.activations.method = RangeMethod(method);
                 recipe.activations.symmetry = symmetry;

@@ -12,6 +12,7 @@ pub mod point;
 pub mod report;
 pub mod row;
 pub mod run;
+pub mod slurm;
 pub mod store;
 pub mod sweep;
 pub mod synth;

@@ -95,6 +95,30 @@ impl Store {
     /// Opens the results file of `sweep`, or makes it. What is no results file, or has other results, is refused and left as it is.
     /// `inputs` are the files that its results depend on, with their SHA-256; `command` is told to readers.
     pub fn open(path: &Path, sweep: &Sweep, inputs: &[(PathBuf, String)], command: &str) -> Result<Self, StoreError> {
+        Self::open_with(path, sweep, inputs, command, "NORMAL")
+    }
+
+    /// Opens a part's results file, which no other process may use until this one ends. Unlike [`Store::open`]'s, it may be on a network
+    /// file system. Tasks that a process had taken, on whatever machine, are free again.
+    pub fn open_part(
+        path: &Path,
+        sweep: &Sweep,
+        inputs: &[(PathBuf, String)],
+        command: &str,
+    ) -> Result<Self, StoreError> {
+        let store = Self::open_with(path, sweep, inputs, command, "EXCLUSIVE")?;
+        let sql = "UPDATE tasks SET state = 'pending', owner = NULL WHERE state = 'claimed'";
+        store.connection.execute(sql, []).map_err(store.at())?;
+        Ok(store)
+    }
+
+    fn open_with(
+        path: &Path,
+        sweep: &Sweep,
+        inputs: &[(PathBuf, String)],
+        command: &str,
+        locking: &str,
+    ) -> Result<Self, StoreError> {
         match check_header(path) {
             Err(StoreError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 identity::create(path, sweep, command)?;
@@ -109,6 +133,8 @@ impl Store {
         let at = StoreError::sqlite(path);
         let connection = Connection::open_with_flags(path, flags).map_err(&at)?;
         connection.busy_timeout(PATIENCE).map_err(&at)?;
+        // Before the log: its index is then in this process's memory, not in a file that machines would have to share.
+        connection.pragma_update(None, "locking_mode", locking).map_err(&at)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(&at)?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(&at)?;
         let mut store = Self::of(path, connection)?;

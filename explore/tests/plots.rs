@@ -97,6 +97,14 @@ fn texts_are_ten_points_in_print_and_files_are_the_same_each_time() {
     assert!(png == again.expect("it draws"));
 }
 
+fn bits_of(kind: Kind, row: &Row) -> Option<i64> {
+    if kind == Kind::AccuracyActivations {
+        row.activation_bits
+    } else {
+        row.weight_bits
+    }
+}
+
 /// The value at a height, by the numbers beside the axis.
 fn value_at(drawing: &Drawing, y: f64, numbers: [&str; 2]) -> f64 {
     let [low, high] = numbers.map(|number| {
@@ -128,7 +136,17 @@ fn accuracy_stands_where_the_axis_says_with_a_line_for_each_method() {
             assert!(drawn.windows(2).all(|pair| pair[0].0 < pair[1].0), "{name} {method}");
             // The numbers of the y axis alone stand left of its line.
             let numbers = if kind == Kind::AccuracyActivations { ["94", "98"] } else { ["20", "100"] };
-            for ((_, y), accuracy) in drawn.into_iter().zip(expected) {
+            let column = |bits: f64| {
+                let number = format!("{bits:.0}");
+                let at = texts(&drawing).into_iter().filter(|(text, _)| *text == number);
+                at.max_by(|a, b| a.1 .1.total_cmp(&b.1 .1)).expect("the axis has it").1 .0
+            };
+            for ((x, y), accuracy) in drawn.into_iter().zip(expected) {
+                // Lines are at most a tenth of a bit off, so that bars of several can be seen.
+                let bits = (8.0 - (column(8.0) - x) / (column(8.0) - column(7.0))).round();
+                let at = |row: &&&Row| row.accuracy_percent == Some(accuracy) && of_method(row);
+                let row = rows.iter().filter(|row| at(&row)).find(|row| bits_of(kind, row) == Some(bits as i64));
+                assert!(row.is_some() && (x - column(bits)).abs() < 0.1 * (column(8.0) - column(7.0)), "{name} {bits}");
                 let read = value_at(&drawing, y, numbers);
                 assert!((read - accuracy).abs() < 0.01, "{name} {method}: {read} for {accuracy}");
             }
@@ -360,7 +378,12 @@ fn what_is_absent_is_told() {
     let none = ["mlp: no row has both accuracy_percent and luts", "cnn: no row has both accuracy_percent and luts"];
     assert_eq!(reasons(&rows, Kind::FrontLuts), none);
     assert_eq!(reasons(&rows, Kind::Fmax), ["no row has a synthesis target"]);
-    assert_eq!(reasons(&rows, Kind::WidthBytes)[0], "mlp, max: fewer than 2 network widths");
+    let one = ["mlp: all rows have one network width", "cnn: all rows have one network width"];
+    assert_eq!(reasons(&rows, Kind::WidthBytes), one);
+    let bits = |row: &Row| row.weight_bits == Some(8) && row.network_width == Some(2.0);
+    let unlike = width_rows().into_iter().map(|row| if bits(&row) { row } else { Row { energy_nj: None, ..row } });
+    let fewer = "mlp, mse: fewer than 2 network widths";
+    assert_eq!(reasons(&unlike.collect::<Vec<Row>>(), Kind::WidthEnergy), [fewer]);
     let hardware: Vec<Row> = pareto_rows()
         .into_iter()
         .filter(|row| row.weight_bits == Some(4) && row.activation_bits == Some(4))

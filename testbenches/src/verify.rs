@@ -184,17 +184,29 @@ pub fn verify_config(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Summary, EngineError> {
-    let rtl = Rtl::build(config, options)?;
+    Ok(verify_rtl(config, &Rtl::build(config, options)?, n_cases, seed, stalls, kernel, progress))
+}
+
+/// As [`verify_config`], on a model that was built already, such as one of the RTL's netlist.
+pub fn verify_rtl(
+    config: &Config,
+    rtl: &Rtl,
+    n_cases: usize,
+    seed: u64,
+    stalls: Option<StallChoice>,
+    kernel: bool,
+    progress: Progress<'_>,
+) -> Summary {
     let raw = RawConfig::from(config);
     let mut random = Random::new(seed);
     let mut summary = Summary { configs: 1, ..Summary::default() };
     for index in 0..n_cases {
         let case = choose(random::problem(&mut random, &raw), stalls);
-        let engines = Engines { rtl: Some(&rtl), kernel };
+        let engines = Engines { rtl: Some(rtl), kernel };
         summary.add(&case, run_case(&case, engines));
         progress(index + 1, n_cases);
     }
-    Ok(summary)
+    summary
 }
 
 fn choose(mut case: Case, stalls: Option<StallChoice>) -> Case {

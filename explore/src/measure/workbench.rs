@@ -116,11 +116,11 @@ impl Subject {
     /// Reads the files; keeps the float network's outputs if they take at most `keep_bytes`.
     fn read(sources: &Sources, keep_bytes: usize) -> Result<Self, Failure> {
         let network = float_network(&sources.model)?;
-        let at_network = |source| Failure::Network { path: sources.model.clone(), source };
+        let at_network = |source| Failure::Network { path: sources.model.clone(), source: Box::new(source) };
         let (inputs, classes) = data::sizes(&network).map_err(at_network)?;
         let path = || sources.data.clone();
         let bytes = std::fs::read(&sources.data).map_err(|source| Failure::Read { path: path(), source })?;
-        let at_data = |source| Failure::Data { path: path(), source };
+        let at_data = |source| Failure::Data { path: path(), source: Box::new(source) };
         let mut npz = Npz::new(bytes).map_err(|error| at_data(error.into()))?;
         let calibration = npz.matrix("calibration", inputs).map_err(|error| at_data(error.into()))?;
         let (test, labels) = data::test_data(&mut npz, inputs, classes).map_err(at_data)?;
@@ -203,7 +203,7 @@ impl FloatLayers<'_> {
 fn float_network(path: &Path) -> Result<FloatNetwork, Failure> {
     let at = |source| match source {
         OnnxError::Read { source, .. } => Failure::Read { path: path.to_owned(), source },
-        source => Failure::Model { path: path.to_owned(), source },
+        source => Failure::Model { path: path.to_owned(), source: Box::new(source) },
     };
     let model = ModelFile::read(path).map_err(at)?;
     match import(&model, &ImportOptions::default()).map_err(at)? {

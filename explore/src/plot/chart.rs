@@ -1,6 +1,6 @@
 //! A chart of series on two axes: title and legend above, notes below.
 
-use super::labels::{self, Placed};
+use super::labels::{self, Background, Placed};
 use super::palette::{Form, Ink, BLACK, DASHES, FAINT, FORMS, GREY, INKS};
 use super::scene::{text_width, wrap, Anchor, Area, Place, Scene, Shape, TEXT, TITLE, WIDTH};
 use super::ticks::Axis;
@@ -148,8 +148,12 @@ impl Chart {
         let dots = self.series.iter().flat_map(|series| &series.dots);
         let wanted: Vec<(Place, String)> =
             dots.clone().filter_map(|dot| Some((place(dot), dot.label.clone()?))).collect();
-        let markers: Vec<Place> = dots.map(place).collect();
-        let (wanted, labels, key) = labelled(wanted, &markers, &frame);
+        let mut lines = Vec::new();
+        for series in self.series.iter().filter(|series| series.look.line.is_some()) {
+            lines.extend(series.dots.windows(2).map(|pair| [place(&pair[0]), place(&pair[1])]));
+        }
+        let background = Background { markers: dots.map(place).collect(), lines };
+        let (wanted, labels, key) = labelled(wanted, &background, &frame);
         for label in &labels {
             let Area { from, to } = label.area;
             if let Some(points) = label.leader {
@@ -256,8 +260,8 @@ impl Chart {
 type Wanted = Vec<(Place, String)>;
 
 /// Labels beside their points if all have room, else numbers beside them and a key that says what the numbers are.
-fn labelled(wanted: Wanted, markers: &[Place], frame: &Area) -> (Wanted, Vec<Placed>, Vec<String>) {
-    let labels = labels::place(&wanted, markers, frame);
+fn labelled(wanted: Wanted, background: &Background, frame: &Area) -> (Wanted, Vec<Placed>, Vec<String>) {
+    let labels = labels::place(&wanted, background, frame);
     if labels.len() == wanted.len() {
         return (wanted, labels, Vec::new());
     }
@@ -269,7 +273,7 @@ fn labelled(wanted: Wanted, markers: &[Place], frame: &Area) -> (Wanted, Vec<Pla
         numbers[point].1 = (at + 1).to_string();
         key.push(format!("{}: {}", at + 1, wanted[point].1));
     }
-    let labels = labels::place(&numbers, markers, frame);
+    let labels = labels::place(&numbers, background, frame);
     (numbers, labels, key)
 }
 

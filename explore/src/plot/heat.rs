@@ -37,7 +37,7 @@ pub fn draw(plots: &mut Plots, rows: &[&Row]) {
             let of = if kind.is_empty() { network.clone() } else { format!("{network}, {kind}") };
             let title = format!("{of}: accuracy (%)");
             let scene = scene(&title, &rows, &columns, &lines, (low, high));
-            plots.add(Kind::Heat, &[&network, &kind.replace('×', "x")], &title, scene);
+            plots.add(Kind::Heat, &[&network, &kind.replace(' ', "-").replace('×', "x")], &title, scene);
         }
     }
 }

@@ -19,8 +19,14 @@ const DIRECTIONS: usize = 32;
 const GAP: f64 = 3.0;
 const MARKER: f64 = 8.0;
 
-/// Places as many of the labels as it can. `markers` are kept free where that can be.
-pub fn place(points: &[(Place, String)], markers: &[Place], frame: &Area) -> Vec<Placed> {
+/// What labels stand on only where they have to.
+pub struct Background {
+    pub markers: Vec<Place>,
+    pub lines: Vec<[Place; 2]>,
+}
+
+/// Places as many of the labels as it can.
+pub fn place(points: &[(Place, String)], background: &Background, frame: &Area) -> Vec<Placed> {
     let crowd = |at: Place| {
         let near = points.iter().filter(|(other, _)| (other.0 - at.0).abs() < 90.0 && (other.1 - at.1).abs() < 45.0);
         near.count()
@@ -31,7 +37,7 @@ pub fn place(points: &[(Place, String)], markers: &[Place], frame: &Area) -> Vec
     crowded_first.sort_by_key(|&at| std::cmp::Reverse(crowd(points[at].0)));
     let right_to_left: Vec<usize> = left_to_right.iter().rev().copied().collect();
     // What is placed first decides what has room: the best of some orders.
-    let tried = [left_to_right, right_to_left, crowded_first].map(|order| in_order(&order, points, markers, frame));
+    let tried = [left_to_right, right_to_left, crowded_first].map(|order| in_order(&order, points, background, frame));
     let (mut placed, _) =
         tried.into_iter().min_by_key(|(placed, cost)| (std::cmp::Reverse(placed.len()), *cost)).unwrap_or_default();
     placed.sort_by_key(|label| label.point);
@@ -39,7 +45,12 @@ pub fn place(points: &[(Place, String)], markers: &[Place], frame: &Area) -> Vec
 }
 
 /// Each label at its best place that is still free; and the sum of their costs.
-fn in_order(order: &[usize], points: &[(Place, String)], markers: &[Place], frame: &Area) -> (Vec<Placed>, usize) {
+fn in_order(
+    order: &[usize],
+    points: &[(Place, String)],
+    background: &Background,
+    frame: &Area,
+) -> (Vec<Placed>, usize) {
     let own: Vec<Area> = points.iter().map(|(at, _)| around(*at)).collect();
     let mut placed: Vec<Placed> = Vec::new();
     let mut costs = 0;
@@ -69,12 +80,14 @@ fn in_order(order: &[usize], points: &[(Place, String)], markers: &[Place], fram
                 if !free {
                     continue;
                 }
+                let markers = &background.markers;
                 let covered = markers.iter().filter(|marker| around(**marker).overlaps(&area)).count();
+                let struck = background.lines.iter().filter(|line| crosses(**line, &area)).count();
                 let behind = |(other, marker): &(usize, &Area)| {
                     *other != point && leader.is_some_and(|line| crosses(line, marker))
                 };
                 let crossed = own.iter().enumerate().filter(behind).count();
-                let cost = covered * 3 + crossed * 12 + step * step;
+                let cost = covered * 3 + struck * 6 + crossed * 12 + step * step;
                 if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                     best = Some((cost, Placed { point, area, leader }));
                 }
@@ -155,7 +168,8 @@ mod tests {
             let frame = Area { from: (90.0, 50.0), to: (870.0, 450.0) };
             let points: Vec<(Place, String)> = points.into_iter().map(|at| (at, "W4 A4 8×8".to_owned())).collect();
             let markers: Vec<Place> = points.iter().map(|(at, _)| *at).collect();
-            let placed = place(&points, &markers, &frame);
+            let background = Background { markers, lines: vec![[(90.0, 200.0), (870.0, 210.0)]] };
+            let placed = place(&points, &background, &frame);
             for (at, label) in placed.iter().enumerate() {
                 prop_assert!(frame.holds(&label.area));
                 for other in &placed[..at] {
@@ -176,8 +190,20 @@ mod tests {
         let frame = Area { from: (0.0, 0.0), to: (800.0, 400.0) };
         let points: Vec<(Place, String)> =
             (0..4).map(|at| ((100.0 + 180.0 * f64::from(at), 200.0), format!("W{at}"))).collect();
-        let placed = place(&points, &[], &frame);
+        let background = Background { markers: Vec::new(), lines: Vec::new() };
+        let placed = place(&points, &background, &frame);
         assert_eq!(placed.len(), 4);
         assert!(placed.iter().all(|label| label.leader.is_none()), "{placed:?}");
+    }
+
+    #[test]
+    fn labels_avoid_lines_and_markers_that_they_can_avoid() {
+        let frame = Area { from: (0.0, 0.0), to: (800.0, 400.0) };
+        let points = [((400.0, 200.0), "W4 A4".to_owned())];
+        let lines = vec![[(0.0, 200.0), (800.0, 200.0)], [(400.0, 200.0), (400.0, 400.0)]];
+        let background = Background { markers: vec![(430.0, 180.0)], lines: lines.clone() };
+        let [label] = &place(&points, &background, &frame)[..] else { panic!("it has room") };
+        assert!(lines.iter().all(|line| !crosses(*line, &label.area)), "{label:?}");
+        assert!(!around((430.0, 180.0)).overlaps(&label.area), "{label:?}");
     }
 }

@@ -16,15 +16,24 @@ pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
         Kind::WidthBytes => row.model_bytes.map(|bytes| bytes as f64),
         _ => row.energy_nj,
     };
-    let networks = groups(rows, |row| row.network.clone().zip(row.method.clone()));
+    let networks = groups(rows, |row| row.network.clone());
     if networks.is_empty() {
         plots.miss(kind, "no row has a network");
     }
-    for ((network, method), all) in networks {
+    let mut methods = Vec::new();
+    for (network, all) in networks {
+        if varying(&all, &[select::network_width]).is_empty() {
+            plots.miss(kind, format!("{network}: all rows have one network width"));
+            continue;
+        }
+        let of_methods = groups(&all, |row| row.method.clone());
+        methods.extend(of_methods.into_iter().map(|(method, rows)| (network.clone(), method, rows)));
+    }
+    for (network, method, all) in methods {
         let measured: Vec<&Row> =
             all.iter().copied().filter(|row| row.accuracy_percent.is_some() && cost(row).is_some()).collect();
         if measured.is_empty() {
-            plots.miss(kind, format!("{network}: no row has both accuracy_percent and {column}"));
+            plots.miss(kind, format!("{network}, {method}: no row has both accuracy_percent and {column}"));
             continue;
         }
         let alike: Vec<&Row> = measured.iter().copied().filter(|row| row.weight_bits == row.activation_bits).collect();

@@ -110,8 +110,9 @@ fn fit(rows: &[([f64; 3], f64)], n: usize) -> Option<[f64; 3]> {
         }
         for row in (0..n).filter(|&row| row != column) {
             let factor = matrix[row][column] / matrix[column][column];
-            for i in column..4 {
-                matrix[row][i] -= factor * matrix[column][i];
+            let pivot_row = matrix[column];
+            for (value, pivot) in matrix[row].iter_mut().zip(pivot_row).skip(column) {
+                *value -= factor * pivot;
             }
         }
     }

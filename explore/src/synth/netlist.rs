@@ -10,7 +10,7 @@ mod registers;
 
 use super::run::{self, NETLIST};
 use super::target::Family;
-use super::{Request, SynthError};
+use super::{Request, SynthError, Target};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -62,14 +62,27 @@ impl Netlist {
         }
         let (entry, emitted) = run::netlist(request, cache, interrupted)?;
         let path = entry.join(NETLIST);
-        let content = |what: String| SynthError::Content { path: path.clone(), what };
-        let mut json: Value = serde_json::from_str(&run::read(&path)?).map_err(|error| content(error.to_string()))?;
-        let top = request.block.module();
-        let module = json["modules"][&top].take();
+        Self::parse(request.target, &request.block.module(), emitted.ports, &run::read(&path)?, &path)
+    }
+
+    /// The module `top` of what Yosys's `write_json` wrote to `path`: flat, in cells of the target.
+    ///
+    /// # Errors
+    /// The text is not that.
+    pub fn parse(
+        target: Target,
+        top: &str,
+        ports: Vec<spec::Port>,
+        text: &str,
+        path: &Path,
+    ) -> Result<Self, SynthError> {
+        let content = |what: String| SynthError::Content { path: path.to_owned(), what };
+        let mut json: Value = serde_json::from_str(text).map_err(|error| content(error.to_string()))?;
+        let module = json["modules"][top].take();
         if !module["cells"].is_object() {
             return Err(content(format!("there is no module {top}")));
         }
-        Ok(Self { family, module, top, ports: emitted.ports })
+        Ok(Self { family: target.family(), module, top: top.to_owned(), ports })
     }
 
     /// The names of the cells of a type.

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// A run of cells of one block on the critical path.
 ///
-/// A cell belongs to the block whose signal it drives. Where blocks share a signal through a port, Yosys keeps one of their
-/// names, so that the cell next to a port may be told as of the block beyond it.
+/// A cell belongs to the block whose signal it drives, and what drives a block's input to the block around it. Where blocks
+/// share a signal through ports, Yosys keeps one of its names: a neighbour's, perhaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
     /// Instances from the top of what was built, as in `store/requantizer/lanes_0`; empty for the built block itself,
@@ -68,7 +68,13 @@ fn place(cell: &str) -> (String, String) {
     }
     let inner = cell.strip_prefix(INSTANCE).and_then(|rest| rest.strip_prefix('.')).unwrap_or(cell);
     let (block, signal) = inner.rsplit_once('.').unwrap_or(("", inner));
-    (block.replace('.', "/"), plain(signal).to_owned())
+    let signal = plain(signal);
+    // What drives an input of a block is outside of it.
+    if let (true, false) = (signal.ends_with("_in"), block.is_empty()) {
+        let (outer, instance) = block.rsplit_once('.').unwrap_or(("", block));
+        return (outer.replace('.', "/"), format!("{instance}.{signal}"));
+    }
+    (block.replace('.', "/"), signal.to_owned())
 }
 
 /// A signal's name without the cells that Yosys's names go through.
@@ -87,7 +93,7 @@ mod tests {
     #[test]
     fn cells_are_told_by_block_and_signal() {
         for (cell, block, signal) in [
-            ("dut.product.d_in_SB_LUT4_O_6_I3_SB_LUT4_O_LC", "product", "d_in"),
+            ("dut.product.d_in_SB_LUT4_O_6_I3_SB_LUT4_O_LC", "", "product.d_in"),
             ("dut.activation_out_SB_DFFSR_Q_3_DFFLC", "", "activation_out"),
             ("dut.store.requantizer.lanes_0.rounded.q_TRELLIS_FF_Q", "store/requantizer/lanes_0/rounded", "q"),
             ("harness_input_psum_in_12_DFFLC", "harness", "psum_in"),

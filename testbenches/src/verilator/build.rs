@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::VerilatorError;
 use super::units::units;
-use super::{cache, tools, Design, Optimize, Options, Runtime, Trace, WRAPPER};
+use super::{cache, tools, Design, Optimize, Options, Runtime, Source, Trace, WRAPPER};
 
 const SHIM: &str = include_str!("shim.cpp");
 const RUNTIME_HEADER: &str = include_str!("runtime.h");
@@ -41,6 +41,8 @@ const VERILATE: &[&str] = &[
     "-Werror-PINMISSING",
     "-Werror-WIDTH",
 ];
+
+const NO_DATA_GRAPH: &str = "-fno-dfg";
 
 const COMPILE: &[&str] = &["-std=gnu++17", "-fPIC", "-fvisibility-inlines-hidden", "-w", "-Winvalid-pch"];
 
@@ -142,6 +144,9 @@ impl<'a> Toolchain<'a> {
             Trace::Vcd => drop(command.arg("--trace")),
             Trace::Fst => drop(command.arg("--trace-fst")),
         }
+        if self.options.source == Source::Netlist {
+            command.arg(NO_DATA_GRAPH);
+        }
         command.args(["warnings.vlt", "design.v", "wrapper.v"]);
         let output = tools::run(&mut command, "verilator")?;
         if output.status.success() {
@@ -187,6 +192,9 @@ pub(super) fn library(design: &Design, wrapper: &str, options: &Options) -> Resu
     parts.extend([WARNINGS, EXPORTS]);
     parts.extend(VERILATE);
     parts.extend(LINK);
+    if options.source == Source::Netlist {
+        parts.push(NO_DATA_GRAPH);
+    }
     let name = toolchain.key(&parts);
     let (path, cached) = cache::entry(&options.cache_dir, &name, |directory| {
         let work = directory.join("work");

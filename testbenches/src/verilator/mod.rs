@@ -83,6 +83,15 @@ pub enum Runtime {
     Host,
 }
 
+/// What the Verilog of a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Rtl,
+    /// Expressions and registers of single bits. Verilator 5.006 computes wrong values for those if it may optimize over
+    /// the graph of the data.
+    Netlist,
+}
+
 /// How a model is built and where it is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -91,6 +100,7 @@ pub struct Options {
     pub optimize: Optimize,
     pub runtime: Runtime,
     pub tools: Tools,
+    pub source: Source,
 }
 
 impl Options {
@@ -103,6 +113,7 @@ impl Options {
             optimize: Optimize::Build,
             runtime: Runtime::Own,
             tools: Tools::from_path(),
+            source: Source::Rtl,
         }
     }
 }

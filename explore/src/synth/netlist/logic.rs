@@ -137,7 +137,8 @@ impl Cell<'_> {
     fn ecp5_ram(&self, body: &mut Body) -> Result<(), SynthError> {
         for side in ["A", "B"] {
             self.require(&format!("REGMODE_{side}"), &["NOREG"])?;
-            self.require(&format!("WRITEMODE_{side}"), &["NORMAL"])?;
+            // They differ in what the writing port reads, which the model leaves undefined.
+            self.require(&format!("WRITEMODE_{side}"), &["NORMAL", "READBEFOREWRITE"])?;
             self.require(&format!("CSDECODE_{side}"), &["0b000"])?;
             self.require(&format!("CLK{side}MUX"), &[&format!("CLK{side}")])?;
             for pin in ["RST", "CS"] {
