@@ -156,6 +156,25 @@ fn claims(path: &Path) -> (i64, i64) {
 }
 
 #[test]
+fn a_parts_file_is_of_one_process_and_frees_what_another_had_taken() {
+    let work = Work::new();
+    let mut store = work.open("r.sqlite", None);
+    store.join("a process that is there").expect("it is written");
+    assert!(store.claim().expect("it reads").is_some());
+    drop(store);
+    let path = work.path("r.sqlite");
+    let inputs = [(PathBuf::from("mlp.onnx"), "11".to_owned())];
+    let part = Store::open_part(&path, &work.sweep, &inputs, "").expect("it opens");
+    let other = Connection::open(&path).expect("it opens");
+    other.busy_timeout(std::time::Duration::ZERO).expect("it is set");
+    let read = other.query_row("SELECT count(*) FROM tasks", [], |_| Ok(()));
+    assert_eq!(read.expect_err("the part has it").to_string(), "database is locked");
+    drop(part);
+    let claimed = other.query_row("SELECT count(*) FROM tasks WHERE state = 'claimed'", [], |row| row.get::<_, i64>(0));
+    assert_eq!(claimed.expect("it is free"), 0);
+}
+
+#[test]
 fn two_workers_at_one_file_share_the_tasks() {
     let work = Work::new();
     let mut stores = [work.open("r.sqlite", None), work.open("r.sqlite", None)];

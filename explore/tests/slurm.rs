@@ -223,7 +223,8 @@ fn a_refused_submission_shows_slurms_text_and_leaves_nothing() {
 fn an_interrupted_wait_goes_on_and_does_not_submit_twice(cluster: &Cluster) {
     let user = User::new();
     let until_told = "while [ ! -e go ]; do sleep 0.1; done";
-    for part in 1..=4 {
+    user.part_does(1, "exec sleep 1000");
+    for part in 2..=4 {
         user.part_does(part, until_told);
     }
     let directory = user.directory();
@@ -250,8 +251,9 @@ fn an_interrupted_wait_goes_on_and_does_not_submit_twice(cluster: &Cluster) {
     let resumed = slurm::resume(&directory, "print").unwrap().unwrap();
     assert_eq!(resumed, submission);
 
-    // One that runs, one that waits.
-    cluster.tool("scancel", &[&format!("{job}_1"), &format!("{job}_4")]);
+    // One that waits, then one that runs: the other order would give its place away.
+    cluster.tool("scancel", &[&format!("{job}_4")]);
+    cluster.tool("scancel", &[&format!("{job}_1")]);
     fs::write(user.path("go"), "").unwrap();
     let seen = user.wait(&directory, &resumed);
     assert_eq!(seen.collected, ["2/7", "3/7"]);

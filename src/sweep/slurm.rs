@@ -61,7 +61,7 @@ struct Parts {
 /// Gives each part that has something to do a results file with what has ended already.
 fn prepare(task: &Task, store: &Store, directory: &Directory, command: &str) -> Result<Parts> {
     directory.clear_parts()?;
-    let progress = store.progress()?;
+    let (progress, tools) = (store.progress()?, store.about()?.tools);
     let of = u64::from(task.args.slurm_array.unwrap_or(PARTS)).min(progress.left());
     let mut open = Vec::new();
     for index in 0..of {
@@ -69,6 +69,10 @@ fn prepare(task: &Task, store: &Store, directory: &Directory, command: &str) -> 
         let path = directory.results(number);
         let mut part = Store::open_part(&path, &task.sweep, &task.inputs, command)?;
         part.register(&task.plan, &store.known_builds(&task.plan)?, Some(Share { index, of }))?;
+        // A node with another version says so; here its results could not be taken.
+        for (name, version) in &tools {
+            part.same_tool(name, version)?;
+        }
         if progress.ended() > 0 {
             part.collect(store.path())?;
         }
