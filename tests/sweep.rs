@@ -284,3 +284,65 @@ fn parts_are_collected() {
     work.succeeds(&["sweep", "small.toml", "--results", "whole.sqlite", "--csv", "whole.csv"]);
     assert_eq!(fs::read(work.path("parts.csv")).expect("written"), fs::read(work.path("whole.csv")).expect("written"));
 }
+
+/// PEs of four machines, of which two are the same PE.
+const HARDWARE: &str = r#"
+name = "hardware"
+config = "tiny"
+[axes]
+weight_bits = [2, 3]
+activation_bits = 2
+rows = [2, 4]
+[synthesis]
+block = "pe"
+targets = ["ice40-hx8k", "gowin"]
+dsp = [true, false]
+seeds = [1, 2]
+"#;
+
+#[test]
+fn points_share_builds_and_builds_need_tools() {
+    let work = Work::new();
+    work.write("hardware.toml", HARDWARE);
+    let mut command = work.command(&["sweep", "hardware.toml"]);
+    let before = ran(command.env("PATH", ""));
+    assert_eq!((before.status, before.stdout.as_str()), (Some(2), ""));
+    assert!(
+        before.stderr.contains("yosys was not found: install it with `apt-get install yosys`"),
+        "{}",
+        before.stderr
+    );
+    // Each PE on iCE40 is placed twice; nothing is placed on Gowin, and neither has DSP blocks here.
+    let planned = work.succeeds(&["sweep", "hardware.toml", "--dry-run", "--results", "none.sqlite"]);
+    assert!(planned.contains("tasks      6 builds\n           4 distinct hardware builds\n"), "{planned}");
+    let text = work.succeeds(&["sweep", "hardware.toml"]);
+    assert!(
+        text.contains("0 had ended before, 6 ended now in ") && text.contains("done       8 builds of points\n"),
+        "{text}"
+    );
+    let rows = Store::open_read(&work.path("hardware.sqlite")).and_then(|store| store.rows()).expect("they read");
+    let of = |bits: i64, mesh_rows: i64, target: &str| {
+        let row = rows.iter().find(|row| {
+            row.weight_bits == Some(bits) && row.rows == Some(mesh_rows) && row.target.as_deref() == Some(target)
+        });
+        let row = row.expect("there is such a row");
+        (row.luts.expect("an area"), row.fmax_mhz, row.place_seeds, row.clock_mhz)
+    };
+    for bits in [2, 3] {
+        for target in ["ice40-hx8k", "gowin"] {
+            assert_eq!(of(bits, 2, target), of(bits, 4, target));
+        }
+        let (_, fmax, seeds, clock) = of(bits, 2, "ice40-hx8k");
+        assert!(
+            fmax.is_some_and(|fmax| fmax > 50.0) && seeds == Some(2) && clock.is_none(),
+            "{fmax:?} {seeds:?} {clock:?}"
+        );
+        assert_eq!((of(bits, 2, "gowin").1, of(bits, 2, "gowin").2), (None, None));
+    }
+    assert!(of(3, 2, "ice40-hx8k").0 > of(2, 2, "ice40-hx8k").0);
+    // What was built stays known where no tool is.
+    let mut command = work.command(&["sweep", "hardware.toml"]);
+    let again = ran(command.env("PATH", ""));
+    assert_eq!(again.status, Some(0), "{}", again.stderr);
+    assert!(again.stdout.contains("all had ended before: nothing was run, no tool was started\n"), "{}", again.stdout);
+}

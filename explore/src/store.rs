@@ -86,7 +86,10 @@ impl Store {
         let connection = match beside(path, "-wal").exists() {
             true => with(read, path),
             // In a folder that cannot be written, the file is as its last writer left it.
-            false => with(write, path).or_else(|_: rusqlite::Error| with(read, Path::new(&immutable(path)))),
+            false => match with(write, path) {
+                Err(error) if is_denied(&error) => with(read, Path::new(&immutable(path))),
+                opened => opened,
+            },
         };
         let connection = connection.map_err(StoreError::sqlite(path))?;
         Self::of(path, connection)
@@ -133,9 +136,8 @@ impl Store {
         let at = StoreError::sqlite(path);
         let connection = Connection::open_with_flags(path, flags).map_err(&at)?;
         connection.busy_timeout(PATIENCE).map_err(&at)?;
-        // Before the log: its index is then in this process's memory, not in a file that machines would have to share.
+        // Before anything is read: the log's index is then in this process's memory, not in a file that machines would have to share.
         connection.pragma_update(None, "locking_mode", locking).map_err(&at)?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(&at)?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(&at)?;
         let mut store = Self::of(path, connection)?;
         store.add_inputs(inputs)?;
@@ -190,6 +192,11 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
         SCHEMA => Ok(()),
         found => Err(StoreError::Schema { path: path.to_owned(), found, expected: SCHEMA }),
     }
+}
+
+fn is_denied(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 
 const BASE: &str = include_str!("../../spec/configs/default.toml");
 const SWEEP: &str = r#"
@@ -55,8 +55,17 @@ impl Work {
 
     /// A results file with everything entered: builds are shared by points of equal weights.
     fn open(&self, name: &str, share: Option<Share>) -> Store {
+        let mut store = self.store(name);
+        self.register(&mut store, share);
+        store
+    }
+
+    fn store(&self, name: &str) -> Store {
         let inputs = [(PathBuf::from("mlp.onnx"), "11".to_owned())];
-        let mut store = Store::open(&self.path(name), &self.sweep, &inputs, "the command").expect("it opens");
+        Store::open(&self.path(name), &self.sweep, &inputs, "the command").expect("it opens")
+    }
+
+    fn register(&self, store: &mut Store, share: Option<Share>) {
         let build = |at: usize| {
             let work = format!("w{}", self.plan.points[at].axes.weight_bits);
             (at, vec![Build { variant: VARIANT, work }])
@@ -65,7 +74,6 @@ impl Work {
         let unknown = (0..self.plan.points.len()).filter(|at| !known.contains_key(at));
         let builds: HashMap<usize, Vec<Build>> = unknown.map(build).collect();
         store.register(&self.plan, &builds, share).expect("it is written");
-        store
     }
 }
 
@@ -199,6 +207,25 @@ fn two_workers_at_one_file_share_the_tasks() {
     assert_eq!(counts.iter().sum::<usize>(), 14);
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
     assert_eq!(claims(&work.path("r.sqlite")), (14, 14));
+}
+
+#[test]
+fn any_number_may_begin_at_once() {
+    let work = Work::new();
+    for round in 0..5 {
+        let name = format!("{round}.sqlite");
+        let all_open = Barrier::new(6);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let mut store = work.store(&name);
+                    all_open.wait();
+                    work.register(&mut store, None);
+                });
+            }
+        });
+        assert_eq!(work.open(&name, None).n_tasks().expect("it reads"), 14);
+    }
 }
 
 #[test]

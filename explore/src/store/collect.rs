@@ -2,7 +2,7 @@
 
 use super::{Kind, Store, StoreError};
 use crate::row::Row;
-use rusqlite::{params, OptionalExtension};
+use rusqlite::{params, OptionalExtension, TransactionBehavior};
 use serde_json::Value;
 use std::path::Path;
 
@@ -53,7 +53,7 @@ impl Store {
         let mut collected = Collected::default();
         let path = self.path.clone();
         let at = StoreError::sqlite(&path);
-        let transaction = self.connection.transaction().map_err(&at)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&at)?;
         for found in found.map_err(other.at())? {
             let found = found.map_err(other.at())?;
             let sql = "UPDATE tasks SET state = ?4, result = ?5, reason = ?6, seconds = ?7, owner = NULL

@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError, APPLICATION_ID, SCHEMA};
 use crate::sweep::{Sweep, Synthesis};
-use rusqlite::{params, Connection};
+use rusqlite::{params, Connection, TransactionBehavior};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::io::{self, ErrorKind, Read};
@@ -53,7 +53,9 @@ fn fill(connection: &Connection, sweep: &Sweep, command: &str) -> rusqlite::Resu
         ],
     )?;
     connection.pragma_update(None, "user_version", SCHEMA)?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    // Here nobody else is at the file: a change of this mode waits for no one.
+    connection.pragma_update(None, "journal_mode", "WAL")
 }
 
 impl Store {
@@ -81,7 +83,7 @@ impl Store {
 
     pub(super) fn add_inputs(&mut self, inputs: &[(PathBuf, String)]) -> Result<(), StoreError> {
         let at = StoreError::sqlite(&self.path);
-        let transaction = self.connection.transaction().map_err(&at)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&at)?;
         for (input, sha256) in inputs {
             let row = params![input.to_string_lossy(), sha256];
             transaction.execute("INSERT OR IGNORE INTO inputs VALUES (?1, ?2)", row).map_err(&at)?;

@@ -4,7 +4,7 @@ use super::identity::hex;
 use super::{Kind, Store, StoreError};
 use crate::point::{Axes, Point};
 use crate::sweep::{Plan, Planned, Sweep, Variant};
-use rusqlite::{params, OptionalExtension, Transaction};
+use rusqlite::{params, OptionalExtension, Transaction, TransactionBehavior};
 use sha2::{Digest, Sha256};
 use spec::config::RawNumerics;
 use std::collections::{HashMap, HashSet};
@@ -47,7 +47,7 @@ impl Store {
                 "PRAGMA temp_store = MEMORY; CREATE TEMP TABLE IF NOT EXISTS wanted (id INTEGER PRIMARY KEY); DELETE FROM wanted",
             )
             .map_err(&at)?;
-        let transaction = self.connection.transaction().map_err(&at)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&at)?;
         let entry = Entry { transaction: &transaction, sweep: &self.sweep };
         let damaged = |what: String| StoreError::Damaged { path: self.path.clone(), what };
         let mut tasks = Vec::new();
