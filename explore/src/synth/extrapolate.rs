@@ -149,7 +149,7 @@ fn fit(equations: &[(Vec<f64>, f64)]) -> Option<Vec<f64>> {
         }
         for row in (0..n).filter(|&row| row != column) {
             let factor = matrix[row][column] / matrix[column][column];
-            let pivot_row = matrix[column].clone();
+            let pivot_row = matrix[column];
             for (value, pivot) in matrix[row].iter_mut().zip(pivot_row).skip(column) {
                 *value -= factor * pivot;
             }
