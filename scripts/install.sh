@@ -13,7 +13,6 @@ need yosys yosys
 need nextpnr-ice40 nextpnr-ice40
 need iverilog iverilog
 need patch patch
-need nextpnr-ice40 nextpnr-ice40
 need chromium chromium
 need sbatch slurm-client
 # For tests of sweeps by Slurm; Debian keeps the daemons where other users' PATH does not look.
