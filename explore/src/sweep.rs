@@ -162,7 +162,7 @@ impl Sweep {
 
     /// The base configuration, as TOML.
     pub fn base_config(&self) -> String {
-        toml::to_string_pretty(&self.base).unwrap_or_default()
+        toml::to_string_pretty(&self.base).expect("a raw configuration is plain data")
     }
 
     /// Everything that decides points and results, but for the contents of networks' files. Names of subsets only select.
