@@ -2,6 +2,7 @@
 
 use crate::INTERRUPTED;
 use anyhow::{Context, Result};
+use explore::synth::SynthError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
@@ -24,4 +25,9 @@ pub fn flag() -> Result<&'static AtomicBool> {
     };
     ctrlc::set_handler(set).context("cannot listen to interrupts")?;
     Ok(&FLAG)
+}
+
+/// Whether the command ended with this error since it was asked to stop.
+pub fn is_cause(error: &anyhow::Error) -> bool {
+    error.is::<Interrupted>() || matches!(error.downcast_ref(), Some(SynthError::Interrupted))
 }

@@ -30,7 +30,6 @@ mod verify;
 
 use args::{Arguments, Command};
 use clap::Parser;
-use interrupt::Interrupted;
 use std::process::ExitCode;
 
 /// Exit status when something was compared and differs.
@@ -58,7 +57,7 @@ fn main() -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(DIFFERS),
-        Err(error) if error.is::<Interrupted>() => {
+        Err(error) if interrupt::is_cause(&error) => {
             eprintln!("systole: {error}");
             ExitCode::from(INTERRUPTED)
         }

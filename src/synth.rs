@@ -2,10 +2,9 @@
 
 use crate::args::SynthArgs;
 use crate::files;
-use anyhow::{ensure, Context, Result};
+use crate::interrupt;
+use anyhow::{ensure, Result};
 use explore::synth::{self, Area, Outcome, Request, Segment, Target, Utilization, Versions};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A seed of place and route, and what came of it.
@@ -37,13 +36,13 @@ pub fn run(args: &SynthArgs) -> Result<bool> {
         timeout: timeout(args.timeout)?,
     };
     let versions = synth::versions(args.target, !seeds.is_empty())?;
-    let interrupted = interruption()?;
+    let interrupted = interrupt::flag()?;
     let cache = files::cache().join("synth");
-    let area = synth::synthesize(&request, &cache, &interrupted)?;
+    let area = synth::synthesize(&request, &cache, interrupted)?;
     let mut placements = Vec::new();
     if matches!(area, Outcome::Done { .. }) {
         for &seed in &seeds {
-            let outcome = synth::synthesize(&Request { place: Some(seed), ..request }, &cache, &interrupted)?;
+            let outcome = synth::synthesize(&Request { place: Some(seed), ..request }, &cache, interrupted)?;
             placements.push(Placement { seed, outcome });
         }
     }
@@ -74,14 +73,6 @@ fn timeout(minutes: f64) -> Result<Duration> {
         "--timeout {minutes} must be above 0 and up to {MAX_MINUTES} minutes"
     );
     Ok(Duration::from_secs_f64(60.0 * minutes))
-}
-
-/// Becomes true with Ctrl-C.
-pub fn interruption() -> Result<Arc<AtomicBool>> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    Ok(interrupted)
 }
 
 fn print(out: &mut String, request: &Request<'_>, versions: &Versions, area: &Outcome, placements: &[Placement]) {

@@ -2,10 +2,10 @@
 
 use crate::args::VerifyArgs;
 use crate::files;
+use crate::interrupt;
 use crate::model::{self, Source};
 use crate::report::{self, Compared};
 use crate::run::{on_rtl, simulate};
-use crate::synth;
 use anyhow::{ensure, Context, Result};
 use explore::synth::netlist::Netlist;
 use explore::synth::{BlockName, Request, Target};
@@ -75,8 +75,8 @@ fn mapped(config: &Config, target: Target, options: verilator::Options) -> Resul
         liberty: None,
         timeout: NETLIST_TIMEOUT,
     };
-    let interrupted = synth::interruption()?;
-    let netlist = Netlist::load(&request, &files::cache().join("synth"), &interrupted)?;
+    let interrupted = interrupt::flag()?;
+    let netlist = Netlist::load(&request, &files::cache().join("synth"), interrupted)?;
     let options = verilator::Options { source: verilator::Source::Netlist, ..options };
     Ok(Rtl::load(config, verilator::Library::build(&netlist.design()?, &options)?)?)
 }

@@ -4,7 +4,8 @@ mod common;
 
 use common::{config, Work};
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -124,29 +125,75 @@ fn missing_tools_and_other_versions_are_told() {
     }
 }
 
-/// As Ctrl-C does: status 2, and neither a process nor anything half-written is left.
+/// A build that has begun, in a cache of its own.
+struct Running {
+    work: Work,
+    process: Child,
+}
+
+impl Running {
+    fn begin() -> Self {
+        let work = Work::new();
+        let mut command = work.command(&["synth", "--config", "small", "--target", "ecp5-85k"]);
+        let process = command.env("SYSTOLE_CACHE", work.path("cache")).stderr(Stdio::piped()).spawn();
+        let running = Self { work, process: process.expect("systole runs") };
+        assert!(running.soon(|running| running.tools() > 0), "the build did not begin");
+        running
+    }
+
+    /// Whether something becomes true within 20 s.
+    fn soon(&self, holds: impl Fn(&Self) -> bool) -> bool {
+        (0..1000).any(|_| {
+            thread::sleep(Duration::from_millis(20));
+            holds(self)
+        })
+    }
+
+    /// Folders of builds, finished or not.
+    fn builds(&self) -> usize {
+        let synth = fs::read_dir(self.work.path("cache/synth")).expect("the cache");
+        synth.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count()
+    }
+
+    /// Processes that work in the cache.
+    fn tools(&self) -> usize {
+        let cache = self.work.path("cache");
+        let processes = fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+        let places = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+        places.filter(|place| place.starts_with(&cache)).count()
+    }
+
+    fn kill(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+/// As Ctrl-C does: status 130, and neither a process nor anything half-written is left.
 #[test]
 fn an_interrupt_stops_the_tools() {
-    let work = Work::new();
-    let cache = work.path("cache");
-    let mut command = work.command(&["synth", "--config", "small", "--target", "ecp5-85k"]);
-    let running = command.env("SYSTOLE_CACHE", &cache).stderr(std::process::Stdio::piped()).spawn();
-    let running = running.expect("systole runs");
-    let synth = cache.join("synth");
-    let begun =
-        || fs::read_dir(&synth).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|e| e.path().is_dir())));
-    for _ in 0..1000 {
-        if begun() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    assert!(begun(), "the build did not begin");
-    thread::sleep(Duration::from_millis(300));
-    let status = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill runs");
-    assert!(status.success());
-    let output = running.wait_with_output().expect("systole ends");
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "systole: interrupted\n");
-    assert!(!begun(), "something half-written is left in {}", synth.display());
+    let mut running = Running::begin();
+    running.kill("-INT");
+    let status = running.process.wait().expect("systole ends");
+    assert_eq!(status.code(), Some(130));
+    let mut message = String::new();
+    let stderr = running.process.stderr.take().expect("a pipe");
+    std::io::BufReader::new(stderr).read_to_string(&mut message).expect("text");
+    assert_eq!(message, "systole: interrupted\n");
+    assert_eq!((running.tools(), running.builds()), (0, 0));
+}
+
+/// The kernel ends the tools then. What they had written is not taken for a build.
+#[test]
+fn tools_die_with_a_process_that_is_killed() {
+    let mut running = Running::begin();
+    running.kill("-KILL");
+    let _ = running.process.wait().expect("systole ends");
+    assert!(running.soon(|running| running.tools() == 0), "{} tools go on", running.tools());
+    let cache = running.work.path("cache/synth");
+    let left: Vec<_> = fs::read_dir(&cache).expect("the cache").filter_map(Result::ok).map(|e| e.file_name()).collect();
+    assert!(
+        left.iter().all(|name| name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".lock")),
+        "{left:?}"
+    );
 }

@@ -118,8 +118,10 @@ rows! {
     activation_bytes: Real, "byte", "of these activations read";
     output_bytes: Real, "byte", "of these outputs written";
     parameter_bytes: Real, "byte", "of these parameters and tables";
+    bus_bytes: Real, "byte", "of the whole words that carry the payload on the memory ports, an image";
     model_bytes: Integer, "byte", "size of the quantized model, mean over seeds";
     bandwidth_30fps_mb_per_s: Real, "MB/s", "payload at 30 images a second";
+    bus_30fps_mb_per_s: Real, "MB/s", "whole words on the memory ports at 30 images a second";
     energy_nj: Real, "nJ", "modelled, an image";
     energy_mac_nj: Real, "nJ", "of these multiplications and sums";
     energy_hop_nj: Real, "nJ", "of these registers between PEs";

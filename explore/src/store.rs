@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Of the tables in `store/schema.sql`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// "Syst": marks an SQLite file as a results file.
 const APPLICATION_ID: u32 = 0x5379_7374;
 /// How long another process's transaction is waited for.

@@ -375,8 +375,8 @@ fn files_that_are_no_results_of_this_sweep_are_left_alone() {
     assert_eq!(refused(&other, &work.sweep), "FILE is no results file: it is an SQLite file of another program");
     let later = work.path("later.sqlite");
     fs::copy(&path, &later).expect("it can be copied");
-    sql(&later, "PRAGMA user_version = 2");
-    assert_eq!(refused(&later, &work.sweep), "FILE has schema 2 of results files, and this Systole reads schema 1");
+    sql(&later, "PRAGMA user_version = 3");
+    assert_eq!(refused(&later, &work.sweep), "FILE has schema 3 of results files, and this Systole reads schema 2");
     let changed = |from: &str, to: &str| {
         assert!(SWEEP.contains(from));
         Sweep::new(&SWEEP.replace(from, to), BASE).expect("it is valid")

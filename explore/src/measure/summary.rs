@@ -100,7 +100,9 @@ impl Timing {
         row.activation_bytes = Some(self.bytes.activations);
         row.output_bytes = Some(self.bytes.outputs);
         row.parameter_bytes = Some(self.bytes.parameters);
+        row.bus_bytes = Some(self.bus_bytes);
         row.bandwidth_30fps_mb_per_s = Some(VIDEO_FPS * self.bytes.total() / 1e6);
+        row.bus_30fps_mb_per_s = Some(VIDEO_FPS * self.bus_bytes / 1e6);
         row.energy_nj = Some(energy.total_nj());
         row.energy_mac_nj = Some(energy.mac_nj);
         row.energy_hop_nj = Some(energy.hop_nj);

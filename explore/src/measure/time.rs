@@ -34,6 +34,8 @@ pub struct Timing {
     pub macs: u64,
     pub causes: Causes,
     pub bytes: TensorBytes,
+    /// Of the whole words on the memory ports, an image.
+    pub bus_bytes: f64,
     pub energy: Energy,
 }
 
@@ -109,6 +111,7 @@ fn timing(problem: &Problem, outcome: &Outcome) -> Result<Timing, MeasureError> 
     let comparison = compare(problem, &problem.golden_memory()?, None, Engine::Simulator, outcome);
     let images = problem.batch as f64;
     let bytes = |counter| counters.get(counter) as f64 / 8.0 / images;
+    let beats = counters.get(Counter::ReadBeats) + counters.get(Counter::WriteBeats);
     Ok(Timing {
         batch: problem.batch,
         cycles: counters.get(Counter::Cycles),
@@ -121,6 +124,7 @@ fn timing(problem: &Problem, outcome: &Outcome) -> Result<Timing, MeasureError> 
             outputs: bytes(Counter::OutputBits),
             parameters: bytes(Counter::ParameterBits),
         },
+        bus_bytes: beats as f64 * problem.config.geometry().bus_bits() as f64 / 8.0 / images,
         energy: Counts::of(problem, &counters).energy(&problem.config).per(images),
     })
 }

@@ -1,4 +1,4 @@
--- docs/sweeps.md describes these tables. Whoever changes one raises SCHEMA in store.rs.
+-- docs/sweeps.md describes these tables. Whoever changes one, or what `result` holds, raises SCHEMA in store.rs.
 
 -- One row: which sweep the results are of.
 CREATE TABLE sweep (

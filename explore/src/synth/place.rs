@@ -19,7 +19,6 @@ use spec::{Direction, Port};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 /// What else the result depends on, and how: changed with what this file does.
@@ -77,9 +76,9 @@ impl Block<'_> {
         let script = format!(
             "read_json {NETLIST}; read_verilog harness.v; hierarchy -top harness; flatten; write_json {HARNESSED}"
         );
-        let mut yosys = Command::new(&self.versions.yosys.program);
+        let mut yosys = process::command(&self.versions.yosys.program);
         yosys.args(["-q", "-p", &script]);
-        let mut place = Command::new(&nextpnr.program);
+        let mut place = process::command(&nextpnr.program);
         place.args(options(self.target, seed)).args(["--json", HARNESSED, "--report", "report.json"]);
         for (command, log) in [(&mut yosys, "yosys.log"), (&mut place, "nextpnr.log")] {
             match process::run(command, directory, log, limits)? {

@@ -29,6 +29,20 @@ pub enum Ended {
 /// Between two looks at a running tool.
 pub const POLL: Duration = Duration::from_millis(10);
 
+/// Of util-linux, which every Debian has.
+const SETPRIV: &str = "/usr/bin/setpriv";
+
+/// A command that the kernel kills with the thread that starts it, should even a SIGKILL end this process. Where there is no
+/// `setpriv` it would go on to its end.
+pub fn command(program: &Path) -> Command {
+    if !Path::new(SETPRIV).exists() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(SETPRIV);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
 /// A process group that is killed when this is dropped, whatever the reason.
 struct Group(Child);
 

@@ -8,7 +8,6 @@ use super::{cache, cells, place, tools, Outcome, Request, Stage, SynthError};
 use hdl::Emitted;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -124,7 +123,7 @@ impl<'a> Build<'a> {
             write(&directory.join("cells.lib"), &self.liberty)?;
         }
         let started = Instant::now();
-        let mut command = Command::new(&self.versions.yosys.program);
+        let mut command = process::command(&self.versions.yosys.program);
         match process::run(command.args(["-q", "-p", &self.script]), directory, "yosys.log", limits)? {
             Ended::Success => {}
             Ended::TimedOut => return Ok(Outcome::TimedOut { stage, after: limits.timeout, area: None }),

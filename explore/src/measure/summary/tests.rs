@@ -56,6 +56,7 @@ fn a_timing_fills_its_columns() {
         macs: 1234,
         causes: Causes { utilization: 55.0, lost: causes },
         bytes: TensorBytes { weights: 100.0, activations: 20.0, outputs: 3.0, parameters: 0.5 },
+        bus_bytes: 160.0,
         energy: Energy { mac_nj: 1.0, hop_nj: 2.0, buffer_nj: 4.0, requantize_nj: 8.0, memory_nj: 16.0 },
     };
     let mut row = Row::default();
@@ -81,8 +82,10 @@ fn a_timing_fills_its_columns() {
         activation_bytes: Some(20.0),
         output_bytes: Some(3.0),
         parameter_bytes: Some(0.5),
-        // 123.5 bytes thirty times a second.
+        bus_bytes: Some(160.0),
+        // 123.5 and 160 bytes thirty times a second.
         bandwidth_30fps_mb_per_s: Some(0.003705),
+        bus_30fps_mb_per_s: Some(0.0048),
         energy_nj: Some(31.0),
         energy_mac_nj: Some(1.0),
         energy_hop_nj: Some(2.0),

@@ -48,6 +48,9 @@ fn macs_and_bytes_are_of_one_image() {
     assert!((found.bytes.outputs - 17.0 * f64::from(n.output().bits()) / 8.0).abs() < 1e-9, "{found:?}");
     let counters = outcome.counters.expect("it counts");
     assert!((found.bytes.weights * 33.0 * 8.0 - counters.get(Counter::WeightBits) as f64).abs() < 1e-6);
+    // What external memory's energy is charged for: 1.95 nJ for 64 bits.
+    assert!((found.bus_bytes / 8.0 * 1.95 - found.energy.memory_nj).abs() < 1e-6, "{found:?}");
+    assert!(found.bus_bytes >= found.bytes.total(), "{found:?}");
     let useful = found.causes.utilization / 100.0 * found.cycles as f64 * (problem.config.geometry().rows() as f64);
     let useful = useful * problem.config.geometry().cols() as f64;
     assert!((useful - 33.0 * 280.0).abs() < 1e-6, "{useful}");
