@@ -6,7 +6,8 @@ all: install
 	cargo build --release
 
 # Real networks on real data: a convolutional network in int8 as its ONNX file has it, then quantized to 4-bit weights here: golden,
-# simulator, verilated RTL. Then the layers of ResNet-18's shape, and one tie taken apart.
+# simulator, verilated RTL. Then the layers of ResNet-18's shape, one tie taken apart, and the design space: accuracy and
+# cycles against bits over five trainings as a report, and what one PE costs on a device.
 demo: install
 	cargo run --release --quiet -- simulate --config spec/configs/default.toml \
 	    --model examples/digits/cnn-qdq-int8.onnx --data examples/digits/digits.npz --rtl 32
@@ -16,6 +17,9 @@ demo: install
 	cargo run --release --quiet -- simulate --model target/demo/digits --data examples/digits/digits.npz --rtl 32
 	cargo run --release --quiet -- simulate --config examples/shapes/resnet18.toml --topology examples/shapes/resnet18.csv
 	cargo run --release --quiet -- explain -12 --multiplier 1073741824 --shift 33
+	cargo run --release --quiet -- sweep examples/digits/sweep.toml --subset diagonal --results target/demo/digits.sqlite
+	cargo run --release --quiet -- report target/demo/digits.sqlite -o target/demo/digits.html
+	cargo run --release --quiet -- synth --config tiny --target ice40-hx8k --block pe --place
 
 # Every test, doc tests included.
 test: install

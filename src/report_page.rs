@@ -10,7 +10,9 @@ pub fn run(args: &ReportArgs) -> Result<bool> {
     files::check_writable(&args.out)?;
     files::check_distinct(&[("RESULTS.sqlite", &Some(args.results.clone())), ("--out", &Some(args.out.clone()))])?;
     let store = Store::open_read(&args.results)?;
-    let page = report(&store.about()?, &store.rows()?, env!("CARGO_PKG_VERSION"))?;
+    let rows = store.rows()?;
+    let page = report(&store.about()?, &rows, env!("CARGO_PKG_VERSION"))?;
     files::write(&args.out, page.as_bytes())?;
+    files::print(&format!("wrote {}: {} rows, to be opened in a browser\n", args.out.display(), rows.len()))?;
     Ok(true)
 }

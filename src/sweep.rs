@@ -1,6 +1,7 @@
 //! `systole sweep`.
 
 mod dry_run;
+mod front;
 mod progress;
 mod slurm;
 
@@ -121,6 +122,7 @@ impl Task<'_> {
         let mut text = self.head();
         self.tasks(&before, &after, start.elapsed().as_secs_f64(), &mut text);
         let differing = outcomes(&rows, &mut text);
+        front::list(&rows, &mut text);
         self.export(&rows, &mut text)?;
         files::print(&text)?;
         ensure!(

@@ -4,7 +4,7 @@ use crate::args::SynthArgs;
 use crate::files;
 use crate::interrupt;
 use anyhow::{ensure, Result};
-use explore::synth::{self, Area, Outcome, Request, Segment, Target, Utilization, Versions};
+use explore::synth::{self, Area, BlockName, Outcome, Request, Segment, Target, Utilization, Versions};
 use std::time::Duration;
 
 /// A seed of place and route, and what came of it.
@@ -109,7 +109,7 @@ fn print(out: &mut String, request: &Request<'_>, versions: &Versions, area: &Ou
         _ => None,
     });
     if let Some((_, seed, path)) = told.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        print_path(out, seed, path);
+        print_path(out, request.block, seed, path);
     }
 }
 
@@ -149,13 +149,13 @@ fn print_area(out: &mut String, target: Target, area: &Area, utilization: &[Util
     }
 }
 
-fn print_path(out: &mut String, seed: u64, path: &[Segment]) {
+fn print_path(out: &mut String, block: BlockName, seed: u64, path: &[Segment]) {
     line!(out, "");
     line!(out, "critical path of seed {seed}, from register to register:");
     line!(out, "{:>9} {:>9}", "logic ns", "wires ns");
     let (mut logic, mut routing) = (0.0, 0.0);
     for segment in path {
-        line!(out, "{:>9.2} {:>9.2}  {segment}", segment.logic_ns, segment.routing_ns);
+        line!(out, "{:>9.2} {:>9.2}  {}", segment.logic_ns, segment.routing_ns, segment.describe(block));
         logic += segment.logic_ns;
         routing += segment.routing_ns;
     }

@@ -72,7 +72,8 @@ fn plots_are_written_in_both_formats_and_listed_beside_what_is_absent() {
 #[test]
 fn a_report_has_rows_command_and_sweep_file_of_the_results() {
     let work = swept();
-    assert_eq!(work.succeeds(&["report", "small.sqlite", "-o", "small.html"]), "");
+    let text = work.succeeds(&["report", "small.sqlite", "-o", "small.html"]);
+    assert_eq!(text, "wrote small.html: 4 rows, to be opened in a browser\n");
     let page = fs::read_to_string(work.path("small.html")).expect("it was written");
     assert!(page.contains("4 points, 4 rows; 4 done"));
     // Quotes are escaped where the sweep file stands.

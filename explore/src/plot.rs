@@ -15,6 +15,7 @@ mod width;
 
 use crate::row::Row;
 use scene::Scene;
+pub use select::labels;
 use std::fmt;
 use thiserror::Error;
 

@@ -122,7 +122,8 @@ impl Built {
         row.fmax_min_mhz = self.fmax_mhz.first().copied();
         row.fmax_max_mhz = self.fmax_mhz.last().copied();
         let ns = |segment: &Segment| segment.logic_ns + segment.routing_ns;
-        let path = self.critical_path.iter().map(|segment| format!("{segment} ({:.2} ns)", ns(segment)));
+        let block = self.variant.block;
+        let path = self.critical_path.iter().map(|of| format!("{} ({:.2} ns)", of.describe(block), ns(of)));
         row.critical_path = Some(path.collect::<Vec<_>>().join("; "));
     }
 }

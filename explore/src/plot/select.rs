@@ -88,6 +88,14 @@ pub fn describe(row: &Row, traits: &[Trait]) -> String {
     texts.join(" ")
 }
 
+/// What tells each row from the others, as in `mse-channel W4 A8 16×16`; networks and builds aside.
+pub fn labels(rows: &[&Row]) -> Vec<String> {
+    let mut traits: Vec<Trait> = vec![method, network_width];
+    traits.extend(BITS.iter().chain(&GEOMETRY).chain(&NUMERICS));
+    let traits = varying(rows, &traits);
+    rows.iter().map(|row| describe(row, &traits)).collect()
+}
+
 /// Rows of each key, in the order in which the keys appear; rows without a key are left out.
 pub fn groups<'a, K: Eq + Hash + Clone>(rows: &[&'a Row], key: impl Fn(&Row) -> Option<K>) -> Vec<(K, Vec<&'a Row>)> {
     let mut places: HashMap<K, usize> = HashMap::new();

@@ -1,9 +1,9 @@
 //! The critical path in terms of blocks.
 
 use super::place::{INPUT, INSTANCE, OUTPUT};
+use super::BlockName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 
 /// A run of cells of one block on the critical path.
 ///
@@ -23,14 +23,12 @@ pub struct Segment {
     pub routing_ns: f64,
 }
 
-impl fmt::Display for Segment {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let block = if self.block.is_empty() { "." } else { &self.block };
-        write!(out, "{block}: {}", self.from)?;
-        if self.from != self.to {
-            write!(out, " -> {}", self.to)?;
-        }
-        Ok(())
+impl Segment {
+    /// As in `mesh: weight -> sum`, on a path of the block `built`.
+    pub fn describe(&self, built: BlockName) -> String {
+        let block = if self.block.is_empty() { built.to_string() } else { self.block.clone() };
+        let to = if self.from == self.to { String::new() } else { format!(" -> {}", self.to) };
+        format!("{block}: {}{to}", self.from)
     }
 }
 
@@ -117,8 +115,8 @@ mod tests {
             ] },
         ] });
         let segments = critical(&report).expect("a path");
-        let texts: Vec<String> = segments.iter().map(ToString::to_string).collect();
-        assert_eq!(texts, [".: a", "multiply: x -> y"]);
+        let texts: Vec<String> = segments.iter().map(|segment| segment.describe(BlockName::Pe)).collect();
+        assert_eq!(texts, ["pe: a", "multiply: x -> y"]);
         let delays: Vec<(f64, f64)> = segments.iter().map(|s| (s.logic_ns, s.routing_ns)).collect();
         assert_eq!(delays, [(0.5, 0.0), (0.375, 1.75)]);
     }
