@@ -3,7 +3,7 @@
 use anyhow::{bail, Context, Result};
 use spec::Config;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Reads a configuration file, or takes one of the shipped configurations by name.
@@ -37,6 +37,20 @@ pub fn check_writable(path: &Path) -> Result<()> {
     }
     if !path.exists() || path.is_file() {
         tempfile::NamedTempFile::new_in(&folder).with_context(|| format!("cannot write in {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// As [`check_writable`], and refuses to put something else in the place of a sweep's results.
+pub fn check_output(path: &Path) -> Result<()> {
+    const SQLITE: &[u8] = b"SQLite format 3\0";
+    check_writable(path)?;
+    let mut start = [0; SQLITE.len()];
+    // What cannot be read is no results file of the user's.
+    let read = fs::metadata(path).is_ok_and(|found| found.is_file())
+        && fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();
+    if read && start == SQLITE {
+        bail!("{} is a results file, or another SQLite file: name another file or remove it", path.display());
     }
     Ok(())
 }

@@ -71,7 +71,15 @@ fn check_outputs(args: &SweepArgs, results: &Path, folder: &Path, inputs: &[Path
     files::check_distinct(&outputs)?;
     for (option, output) in &outputs {
         let Some(output) = output else { continue };
-        files::check_writable(output)?;
+        match *option {
+            "--results" => files::check_writable(output)?,
+            _ => files::check_output(output)?,
+        }
+        for beside in ["-wal", "-shm", "-journal"] {
+            let mut file = results.as_os_str().to_owned();
+            file.push(beside);
+            ensure!(!files::is_same(output, Path::new(&file)), "{option} {} is a part of --results", output.display());
+        }
         for input in
             inputs.iter().map(|input| folder.join(input)).chain([args.file.clone()]).chain(args.collect.clone())
         {
@@ -89,6 +97,9 @@ impl Task<'_> {
         let mut store = open(&self.results, &self.sweep, &self.inputs, &command)?;
         self.register(&mut store)?;
         store.set_extrapolates(self.args.extrapolate)?;
+        if let Some(synthesis) = self.sweep.synthesis() {
+            store.retry_timeouts(synthesis.timeout())?;
+        }
         for part in &self.args.collect {
             store.collect(part)?;
         }
@@ -108,7 +119,7 @@ impl Task<'_> {
             }
         }
         let after = store.progress()?;
-        if stopped == Stopped::Interrupted {
+        if stopped == Stopped::Interrupted && after.left() > 0 {
             let left = format!(
                 "{} of {} tasks are left, and what ended is in {}; run the same command again to go on",
                 after.left(),

@@ -7,6 +7,9 @@ use anyhow::{ensure, Result};
 use explore::synth::{self, Area, BlockName, Outcome, Request, Segment, Target, Utilization, Versions};
 use std::time::Duration;
 
+/// nextpnr's.
+const MOST_SEED: u64 = i32::MAX as u64;
+
 /// A seed of place and route, and what came of it.
 struct Placement {
     seed: u64,
@@ -15,8 +18,9 @@ struct Placement {
 
 pub fn run(args: &SynthArgs) -> Result<bool> {
     let config = files::config(&args.config)?;
+    files::check_distinct(&[("--json", &args.json), ("--out", &args.out)])?;
     if let Some(path) = &args.json {
-        files::check_writable(path)?;
+        files::check_output(path)?;
     }
     if let Some(path) = &args.out {
         files::check_folder(path, &["design.v", "outcome.json", "config.toml"])?;
@@ -26,6 +30,10 @@ pub fn run(args: &SynthArgs) -> Result<bool> {
         ([], true) => vec![1],
         (seeds, _) => seeds.to_vec(),
     };
+    for (at, seed) in seeds.iter().enumerate() {
+        ensure!(!seeds[..at].contains(seed), "--seeds must name each seed once; {seed} is there twice");
+        ensure!(*seed <= MOST_SEED, "--seeds {seed} must be at most {MOST_SEED}");
+    }
     let request = Request {
         config: &config,
         block: args.block,
@@ -119,7 +127,7 @@ fn print_failure(out: &mut String, before: &str, outcome: &Outcome) -> bool {
         Outcome::Done { .. } => return false,
         Outcome::Failed { stage, reason, .. } => line!(out, "{before}{stage} failed: {reason}"),
         Outcome::TimedOut { stage, after, .. } => {
-            line!(out, "{before}{stage} timed out after {:.1} min", after.as_secs_f64() / 60.0);
+            line!(out, "{before}{stage} timed out after {after:?}");
         }
     }
     true

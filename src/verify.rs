@@ -24,6 +24,7 @@ const LATENCY: u64 = 20;
 const NETLIST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 pub fn run(args: &VerifyArgs) -> Result<bool> {
+    ensure!(args.netlist.is_none() || args.cases.is_some(), "--netlist goes with --cases only");
     if let (Some(model), Some(data)) = (&args.model, &args.data) {
         return network(args, model, data);
     }
@@ -55,7 +56,8 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
         verify_case(&case, args.kernel, &options)?
     };
     let mut out = String::new();
-    print(&mut out, &summary, seed);
+    let subject = args.netlist.map_or_else(|| "verilated RTL".to_owned(), |target| format!("netlist of {target}"));
+    print(&mut out, &subject, &summary, seed);
     let mut saved = Ok(());
     for (index, (case, reason)) in summary.failures.iter().enumerate() {
         saved = saved.and(report_failure(&mut out, case, reason, &args.save, index));
@@ -122,10 +124,10 @@ fn progress(done: usize, all: usize) {
     }
 }
 
-fn print(out: &mut String, summary: &Summary, seed: u64) {
+fn print(out: &mut String, subject: &str, summary: &Summary, seed: u64) {
     line!(out, "configurations            {:>14}", summary.configs);
     line!(out, "cases (seed {seed})            {:>14}", summary.cases);
-    line!(out, "runs on the verilated RTL {:>14}", summary.rtl_runs);
+    line!(out, "{:<25} {:>14}", format!("runs on the {subject}"), summary.rtl_runs);
     line!(out, "  of them after a reset in the middle of traffic {}", summary.resets);
     line!(out, "cycles simulated          {:>14}", summary.cycles);
     line!(out, "values compared           {:>14}   differing {}", summary.values, summary.values_differing);

@@ -165,6 +165,7 @@ fn what_a_sweep_cannot_do_is_said_and_nothing_is_written() {
     work.refuses(&sweep(&["--part", "3/2", "--results", "p.sqlite"]), "\"3/2\" must be I/N with I in 1..=N");
     work.refuses(&sweep(&["--csv", "a", "--parquet", "a"]), "--csv and --parquet name the same file");
     work.refuses(&sweep(&["--csv", "small.sqlite"]), "--results and --csv name the same file");
+    work.refuses(&sweep(&["--csv", "small.sqlite-wal"]), "--csv small.sqlite-wal is a part of --results");
     work.refuses(&sweep(&["--csv", "./small.toml"]), "--csv ./small.toml is a file that the sweep reads");
     work.refuses(&sweep(&["--csv", "none/a.csv"]), "cannot write none/a.csv: none is no folder to hold that file");
     work.refuses(&sweep(&["--results", "small.toml"]), "--results small.toml is a file that the sweep reads");
@@ -367,4 +368,43 @@ fn points_share_builds_and_builds_need_tools() {
     let again = ran(command.env("PATH", ""));
     assert_eq!(again.status, Some(0), "{}", again.stderr);
     assert!(again.stdout.contains("all had ended before: nothing was run, no tool was started\n"), "{}", again.stdout);
+}
+
+#[test]
+fn results_are_not_overwritten_by_exports() {
+    let work = Work::new();
+    work.write("hardware.toml", HARDWARE);
+    work.succeeds(&["sweep", "hardware.toml", "--results", "a.sqlite"]);
+    let before = fs::read(work.path("a.sqlite")).expect("it is there");
+    let message = "a.sqlite is a results file, or another SQLite file: name another file or remove it";
+    work.refuses(&["sweep", "hardware.toml", "--results", "b.sqlite", "--csv", "a.sqlite"], message);
+    work.refuses(&["report", "a.sqlite", "-o", "./a.sqlite"], "RESULTS.sqlite and --out name the same file");
+    work.succeeds(&["sweep", "hardware.toml", "--results", "b.sqlite"]);
+    work.refuses(&["report", "b.sqlite", "-o", "a.sqlite"], message);
+    assert_eq!(fs::read(work.path("a.sqlite")).expect("it is there"), before);
+}
+
+#[test]
+fn builds_that_ran_out_of_time_are_tried_again_with_more() {
+    let work = Work::new();
+    let minutes = |text: &str| HARDWARE.replace("[synthesis]", &format!("[synthesis]\ntimeout_minutes = {text}"));
+    // In a cache of its own, where nothing is built yet.
+    let sweep = |timeout: &str| {
+        work.write("hardware.toml", minutes(timeout));
+        let ran = ran(work.command(&["sweep", "hardware.toml"]).env("SYSTOLE_CACHE", work.path("cache")));
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        ran.stdout
+    };
+    let text = sweep("0.0005");
+    assert!(
+        text.contains("timed out  8 builds of points\n") && text.contains("synthesis: not ended after 30ms\n"),
+        "{text}"
+    );
+    let text = sweep("0.0004");
+    assert!(text.contains("all had ended before"), "{text}");
+    let text = sweep("5");
+    assert!(
+        text.contains("0 had ended before, 6 ended now") && text.contains("done       8 builds of points\n"),
+        "{text}"
+    );
 }

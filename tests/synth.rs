@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{config, Work};
+use common::{config, ran, Work};
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -56,7 +56,7 @@ fn a_build_without_time_is_status_1() {
     let arguments = ["synth", "--config", "fresh.toml", "--target", "gowin", "--block", "requantizer-lane"];
     let ran = work.run(&[&arguments[..], &["--timeout", "0.0005"]].concat());
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    assert!(ran.stdout.ends_with("synthesis timed out after 0.0 min\n"), "{ran:?}");
+    assert!(ran.stdout.ends_with("synthesis timed out after 30ms\n"), "{ran:?}");
 }
 
 #[test]
@@ -69,9 +69,13 @@ fn what_cannot_be_done_is_refused() {
         (&["--target", "gowin", "--place"], "target gowin has no place and route here"),
         (&["--target", "gowin", "--timeout", "0"], "--timeout 0 must be above 0 and up to 10000 minutes"),
         (&["--target", "gowin", "--json", "none/r.json"], "none is no folder"),
+        (&["--target", "gowin", "--json", "same", "--out", "same"], "--json and --out name the same file"),
+        (&["--target", "ice40-hx8k", "--seeds", "1,1"], "--seeds must name each seed once; 1 is there twice"),
+        (&["--target", "ice40-hx8k", "--seeds", "2147483648"], "--seeds 2147483648 must be at most 2147483647"),
     ] {
         work.refuses(&[&pe[..], more].concat(), message);
     }
+    work.refuses(&["verify", "--netlist", "ice40", "--random-configs", "1"], "--netlist goes with --cases only");
     let ran = work.run(&[&pe[..], &["--target", "stratix"]].concat());
     assert_eq!(ran.status, Some(2));
     let message = "target \"stratix\" must be one of ice40-hx8k, ice40-up5k, ecp5-25k, ecp5-85k, gowin, xilinx7, gates";
@@ -196,4 +200,32 @@ fn tools_die_with_a_process_that_is_killed() {
         left.iter().all(|name| name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with(".lock")),
         "{left:?}"
     );
+}
+
+/// What an outside signal, or a full disk, did to a tool is neither an outcome nor kept.
+#[test]
+fn what_is_not_the_designs_fault_is_no_failed_build() {
+    let work = Work::new();
+    let cache = work.path("cache");
+    let tool = |body: &str| {
+        work.write("yosys", format!("#!/bin/sh\n[ \"$1\" = --version ] && exec yosys --version\n{body}\n"));
+        let status = Command::new("chmod").arg("+x").arg(work.path("yosys")).status().expect("chmod runs");
+        assert!(status.success());
+        let arguments = ["synth", "--config", "tiny", "--target", "ice40-hx8k", "--block", "pe"];
+        let mut command = work.command(&arguments);
+        ran(command.env("SYSTOLE_CACHE", &cache).env("SYSTOLE_YOSYS", work.path("yosys")))
+    };
+    for (body, message) in [
+        ("kill -9 $$", "was ended by signal 9: is there too little memory?\n"),
+        ("kill -TERM $$", "was ended by signal 15\n"),
+        ("exit 1", "without a word: is the disk full?\n"),
+        ("yosys \"$@\" && truncate -s 1000 netlist.json", "netlist.json is cut short"),
+    ] {
+        let ran = tool(body);
+        assert!(ran.status == Some(2) && ran.stdout.is_empty() && ran.stderr.contains(message), "{body}: {ran:?}");
+    }
+    let ran = tool("echo 'ERROR: a bad design'; exit 1");
+    assert!(ran.status == Some(1) && ran.stdout.ends_with("synthesis failed: yosys: a bad design\n"), "{ran:?}");
+    // That one stands.
+    assert_eq!(tool("exec yosys \"$@\"").status, Some(1));
 }

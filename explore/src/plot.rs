@@ -33,13 +33,14 @@ pub enum Kind {
     FrontBytes,
     FrontFps,
     Luts,
+    Area,
     Dsps,
     Fmax,
     Waterfall,
 }
 
 impl Kind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccuracyWeights,
         Self::AccuracyActivations,
         Self::AccuracyBoth,
@@ -51,6 +52,7 @@ impl Kind {
         Self::FrontBytes,
         Self::FrontFps,
         Self::Luts,
+        Self::Area,
         Self::Dsps,
         Self::Fmax,
         Self::Waterfall,
@@ -69,6 +71,7 @@ impl Kind {
             Self::FrontBytes => "front-bytes",
             Self::FrontFps => "front-fps",
             Self::Luts => "luts",
+            Self::Area => "area",
             Self::Dsps => "dsps",
             Self::Fmax => "fmax",
             Self::Waterfall => "waterfall",
@@ -143,6 +146,7 @@ pub fn plots(rows: &[Row], choice: &Choice) -> Result<Plots, PlotError> {
         Some(network) => choice.networks.is_empty() || choice.networks.contains(network),
         None => true,
     };
+    let rows = select::shown(rows);
     let rows: Vec<&Row> = rows.iter().filter(chosen).collect();
     let mut plots = Plots::default();
     for kind in Kind::ALL {
@@ -158,7 +162,7 @@ pub fn plots(rows: &[Row], choice: &Choice) -> Result<Plots, PlotError> {
             Kind::FrontLuts | Kind::FrontEnergy | Kind::FrontBytes | Kind::FrontFps => {
                 front::draw(&mut plots, kind, &rows);
             }
-            Kind::Luts | Kind::Dsps | Kind::Fmax => area::draw(&mut plots, kind, &rows),
+            Kind::Luts | Kind::Area | Kind::Dsps | Kind::Fmax => area::draw(&mut plots, kind, &rows),
             Kind::Waterfall => waterfall::draw(&mut plots, &rows, choice.point.as_deref())?,
         }
     }

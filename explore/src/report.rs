@@ -39,7 +39,7 @@ const SHOWN: [&str; 22] = [
     "fps",
 ];
 /// Columns whose values are extrapolated where a row says so.
-const AREAS: [&str; 7] = ["luts", "ffs", "carries", "dsps", "rams", "lut_rams", "area_um2"];
+const AREAS: [&str; 8] = ["luts", "lut_sites", "ffs", "carries", "dsps", "rams", "lut_rams", "area_um2"];
 
 /// A report on the rows of a results file. `systole` is the version that writes it.
 pub fn report(about: &About, rows: &[Row], systole: &str) -> Result<String, PlotError> {

@@ -173,6 +173,8 @@ impl Sweep {
             keys.insert("config".to_owned(), serde_json::json!(self.base));
             if let Some(synthesis) = keys.get_mut("synthesis").and_then(|synthesis| synthesis.as_object_mut()) {
                 synthesis.remove("extrapolate");
+                // With more time, builds that ran out of it are tried again.
+                synthesis.remove("timeout_minutes");
             }
         }
         identity

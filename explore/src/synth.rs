@@ -18,6 +18,7 @@ mod run;
 mod target;
 pub mod tools;
 
+pub use cells::lut_sites;
 pub use error::SynthError;
 pub use hdl::BlockName;
 pub use path::Segment;

@@ -88,8 +88,7 @@ impl<'a> Work<'a> {
             Outcome::Done { .. } => Ended::Done(result),
             Outcome::Failed { stage, reason, .. } => Ended::Failed(format!("{stage}: {reason}"), Some(result)),
             Outcome::TimedOut { stage, after, .. } => {
-                let minutes = after.as_secs_f64() / 60.0;
-                Ended::Failed(format!("{stage}: not ended after {minutes:.1} minutes"), Some(result))
+                Ended::Failed(format!("{stage}: not ended after {after:?}"), Some(result))
             }
         })
     }

@@ -190,7 +190,7 @@ fn front(rows: &[&Row], cost: fn(&Row) -> Option<f64>, sign: f64) -> Vec<String>
 #[test]
 fn fronts_are_drawn_over_grey_and_each_point_is_named_once() {
     let rows = pareto_rows();
-    let cost: fn(&Row) -> Option<f64> = |row| row.luts.map(|luts| luts as f64);
+    let cost: fn(&Row) -> Option<f64> = |row| row.lut_sites.map(|luts| luts as f64);
     let of_target: Vec<&Row> = rows.iter().filter(|row| row.target.as_deref() == Some("ecp5-85k")).collect();
     let expected = front(&of_target, cost, 1.0);
     let drawing = drawing(&rows, Kind::FrontLuts, "front-luts-mlp-top-on-ecp5-85k-no-DSP");
@@ -299,6 +299,34 @@ fn a_heat_map_has_each_accuracy_in_its_cell() {
 }
 
 #[test]
+fn points_without_a_whole_result_are_not_drawn() {
+    let network = |kind: &Kind| !matches!(kind, Kind::Luts | Kind::Area | Kind::Dsps | Kind::Fmax);
+    for status in ["pending", "refused", "failed"] {
+        for rows in [accuracy_rows(), pareto_rows(), width_rows()] {
+            let mut rows = rows;
+            // Some seeds of each have ended.
+            rows.iter_mut().for_each(|row| row.status = Some(status.to_owned()));
+            let drawn = plots(&rows, &Choice::default()).expect("no choice").drawings;
+            assert!(!drawn.iter().any(|drawing| network(&drawing.kind)), "{status}");
+        }
+    }
+}
+
+/// One machine's width of outputs, whatever the activations': neither a line nor a map is split where they happen to be equal.
+#[test]
+fn a_fixed_width_of_outputs_splits_nothing() {
+    let with = |outputs: fn(&Row) -> Option<i64>| {
+        let mut rows = accuracy_rows();
+        rows.iter_mut().for_each(|row| row.output_bits = outputs(row));
+        rows
+    };
+    let (same, fixed) = (with(|row| row.activation_bits), with(|_| Some(5)));
+    for kind in [Kind::Heat, Kind::AccuracyActivations] {
+        assert_eq!(only(&fixed, kind), only(&same, kind));
+    }
+}
+
+#[test]
 fn a_waterfall_goes_through_every_cause_and_ends_at_all_cycles() {
     let drawing = drawing(&accuracy_rows(), Kind::Waterfall, "waterfall-mlp");
     let ends: Vec<(f64, f64)> = drawing
@@ -375,7 +403,8 @@ fn what_is_absent_is_told() {
         plots.missing.into_iter().map(|missing| missing.reason).collect()
     };
     let rows = accuracy_rows();
-    let none = ["mlp: no row has both accuracy_percent and luts", "cnn: no row has both accuracy_percent and luts"];
+    let none =
+        ["mlp: no row has both accuracy_percent and lut_sites", "cnn: no row has both accuracy_percent and lut_sites"];
     assert_eq!(reasons(&rows, Kind::FrontLuts), none);
     assert_eq!(reasons(&rows, Kind::Fmax), ["no row has a synthesis target"]);
     let one = ["mlp: all rows have one network width", "cnn: all rows have one network width"];
@@ -392,7 +421,7 @@ fn what_is_absent_is_told() {
     for kind in [Kind::AccuracyBoth, Kind::Heat, Kind::FrontBytes, Kind::Waterfall, Kind::WidthEnergy] {
         assert_eq!(reasons(&hardware, kind), ["no row has a network"], "{kind}");
     }
-    assert_eq!(reasons(&hardware, Kind::Luts), ["top: fewer than 2 widths with luts"]);
+    assert_eq!(reasons(&hardware, Kind::Luts), ["top: fewer than 2 widths with lut_sites"]);
     let pending: Vec<Row> = rows.into_iter().map(|row| Row { accuracy_percent: None, ..row }).collect();
     assert_eq!(reasons(&pending, Kind::Heat)[0], "mlp: no row has accuracy_percent");
     let few = "mlp: fewer than 2 numbers of bits of weights with an accuracy";

@@ -127,7 +127,7 @@ fn a_filter_that_is_wrong_says_what_and_changes_nothing() {
     page.check("weight_bits = 4", &rows, |row| row.weight_bits == Some(4));
     let before = page.counts();
     for (filter, problem) in [
-        ("weigth_bits <= 4", "there is no column weigth_bits"),
+        ("weigth_bits <= 4", "no column weigth_bits differs between rows"),
         ("weight_bits <= four", "weight_bits <= four: four is not a number"),
         ("weight_bits <=", "weight_bits <=: a value is missing"),
         ("network < mlp", "network is text: it has =, != and ~, not <"),

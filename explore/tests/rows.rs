@@ -42,7 +42,7 @@ fn timing() -> TaskOutcome {
     TaskOutcome::Done(json!({
         "batch": 2, "cycles": 1000, "differing": 0, "macs": 5,
         "causes": { "utilization": 100.0, "lost": [] },
-        "bytes": { "weights": 1.0, "activations": 2.0, "outputs": 3.0, "parameters": 4.0 },
+        "bytes": { "weights": 1.0, "activations": 2.0, "outputs": 3.0, "parameters": 4.0 }, "bus_bytes": 16.0,
         "energy": { "mac_nj": 1.0, "hop_nj": 2.0, "buffer_nj": 3.0, "requantize_nj": 4.0, "memory_nj": 5.0 }
     }))
 }
@@ -158,8 +158,8 @@ fn the_median_placement_clocks_the_machine() {
     );
     assert_eq!(row.critical_path.as_deref(), Some("mesh: middle -> sum (3.75 ns)"));
     assert_eq!(
-        (row.luts, row.ffs, row.carries, row.dsps, row.rams, row.lut_rams),
-        (Some(600), Some(5), Some(4), Some(2), Some(1), Some(0))
+        (row.luts, row.lut_sites, row.ffs, row.carries, row.dsps, row.rams, row.lut_rams),
+        (Some(600), Some(600), Some(5), Some(4), Some(2), Some(1), Some(0))
     );
     assert_eq!((row.extrapolated, row.area_um2, row.build_seconds), (Some(0), None, Some(9.0)));
     assert_eq!((row.clock_mhz, row.clock_source.as_deref(), row.fps), (Some(100.0), Some("fmax"), Some(200_000.0)));

@@ -188,6 +188,16 @@ fn constraints_products_and_subsets_choose() {
 }
 
 #[test]
+fn a_width_of_outputs_that_is_the_activations_counts_once() {
+    let sweep = sweep("[axes]\nactivation_bits = [4, 5]\noutput_bits = [\"activation_bits\", 5]\n");
+    let plan = plan_of(&sweep, None);
+    let outputs: Vec<_> =
+        plan.points.iter().map(|point| (point.axes.activation_bits, point.axes.output_bits)).collect();
+    assert_eq!(outputs, [(4, 4), (4, 5), (5, 5)]);
+    assert_eq!((plan.product, plan.doubles), (4, 1));
+}
+
+#[test]
 fn points_that_break_a_rule_are_counted_by_it() {
     let sweep = sweep("[axes]\nweight_bits = [8, 17]\nrequantizer_lanes = [16, 3, 5]\n");
     let plan = plan_of(&sweep, None);
@@ -339,6 +349,14 @@ fn what_is_wrong_is_named() {
             "constraints[0] = \"rows = 9\" must be a condition; it assigns rows".to_owned(),
         ),
         (top("seeds = []"), "seeds = [] must be a list of at least one seed".to_owned()),
+        (
+            top("seeds = [9223372036854775808]"),
+            "seeds = 9223372036854775808 must be at most 9223372036854775807".to_owned(),
+        ),
+        (
+            format!("{HEAD}[axes]\nrows = [4]\n[synthesis]\ntargets = [\"gowin\"]\nseeds = [2147483648]\n"),
+            "synthesis.seeds = 2147483648 must be at most 2147483647".to_owned(),
+        ),
         (top("seeds = [1, 1]"), "seeds = [1, 1] must be seeds once each; 1 is there twice".to_owned()),
         (top("clock_mhz = 0"), "clock_mhz = 0 must be a frequency in MHz above 0 and up to 100000".to_owned()),
         (

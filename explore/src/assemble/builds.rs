@@ -4,7 +4,7 @@ use super::{BuildOutcome, Measured, TaskOutcome};
 use crate::row::Row;
 use crate::sweep::Variant;
 use crate::synth::extrapolate::{extrapolate, Shape};
-use crate::synth::{Area, BlockName, Outcome, Segment};
+use crate::synth::{lut_sites, Area, BlockName, Outcome, Segment};
 use serde::Deserialize;
 use spec::config::RawConfig;
 use std::collections::BTreeMap;
@@ -107,13 +107,17 @@ impl Built {
         if let Some(area) = &self.area {
             let count = |count: u64| i64::try_from(count).ok();
             row.extrapolated = Some(self.is_extrapolated.into());
-            row.luts = count(area.luts);
             row.ffs = count(area.ffs);
-            row.carries = count(area.carries);
-            row.dsps = count(area.dsps);
-            row.rams = count(area.rams);
-            row.lut_rams = count(area.lut_rams);
             row.area_um2 = area.area_um2;
+            // Gates have none of these.
+            if area.area_um2.is_none() {
+                row.luts = count(area.luts);
+                row.lut_sites = count(lut_sites(self.variant.target, area));
+                row.carries = count(area.carries);
+                row.dsps = count(area.dsps);
+                row.rams = count(area.rams);
+                row.lut_rams = count(area.lut_rams);
+            }
         }
         row.build_seconds = self.seconds;
         let Some(median) = self.median_mhz() else { return };

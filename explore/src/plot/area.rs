@@ -49,12 +49,14 @@ fn target(row: &Row) -> String {
 
 pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
     let (column, label, short): (&str, &str, &str) = match kind {
-        Kind::Luts => ("luts", "LUTs", "LUTs"),
+        Kind::Luts => ("lut_sites", "LUTs, those of carries among them", "LUTs"),
+        Kind::Area => ("area_um2", "area of cells (um²)", "area"),
         Kind::Dsps => ("dsps", "DSP blocks", "DSP blocks"),
         _ => ("fmax_mhz", "greatest clock (MHz)", "greatest clock"),
     };
     let value = |row: &Row| match kind {
-        Kind::Luts => row.luts.map(|luts| luts as f64),
+        Kind::Luts => row.lut_sites.map(|luts| luts as f64),
+        Kind::Area => row.area_um2,
         Kind::Dsps => row.dsps.map(|dsps| dsps as f64),
         _ => row.fmax_mhz,
     };

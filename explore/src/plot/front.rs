@@ -21,10 +21,10 @@ struct Cost {
 fn cost(kind: Kind) -> Cost {
     match kind {
         Kind::FrontLuts => Cost {
-            column: "luts",
-            label: "LUTs",
+            column: "lut_sites",
+            label: "LUTs, those of carries among them",
             short: "LUTs",
-            of: |row| row.luts.map(|luts| luts as f64),
+            of: |row| row.lut_sites.map(|luts| luts as f64),
             goal: Goal::Least,
         },
         Kind::FrontEnergy => Cost {
@@ -124,7 +124,7 @@ fn chart(title: String, cost: &Cost, rows: &[&Row]) -> Chart {
     let dot = |at: usize| Dot {
         x: places[at].0,
         y: places[at].1,
-        extrapolated: cost.column == "luts" && rows[at].extrapolated == Some(1),
+        extrapolated: cost.column == "lut_sites" && rows[at].extrapolated == Some(1),
         ..Dot::default()
     };
 

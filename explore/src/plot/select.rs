@@ -7,6 +7,23 @@ use std::hash::Hash;
 /// A property of a point as plots name it; empty where it is as one expects.
 pub type Trait = fn(&Row) -> String;
 
+/// The rows as plots show them: without what was measured of points whose network has no result yet, or none, and without
+/// widths of outputs where these are always the activations', or always the same.
+pub fn shown(rows: &[Row]) -> Vec<Row> {
+    let networks = || rows.iter().filter(|row| row.output_bits.is_some());
+    let first = networks().next().and_then(|row| row.output_bits);
+    let plain =
+        networks().all(|row| row.output_bits == row.activation_bits) || networks().all(|row| row.output_bits == first);
+    let mut rows = rows.to_vec();
+    for row in &mut rows {
+        if matches!(row.status.as_deref(), Some("pending" | "refused" | "failed")) {
+            (row.accuracy_percent, row.utilization_percent) = (None, None);
+        }
+        row.output_bits = row.output_bits.filter(|_| !plain);
+    }
+    rows
+}
+
 fn weights(row: &Row) -> String {
     row.weight_bits.map_or(String::new(), |bits| format!("W{bits}"))
 }

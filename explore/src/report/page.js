@@ -80,8 +80,9 @@
   function termTest(term) {
     const parts = /^([A-Za-z_][A-Za-z0-9_]*)\s*((?:<|>|=|!=|~|[-\d.]+\s*\.\.|absent$|present$).*)$/is.exec(term);
     if (parts) {
-      if (!at.has(parts[1])) throw `there is no column ${parts[1]}`;
-      return condition(at.get(parts[1]), parts[2].trim());
+      const name = parts[1].toLowerCase();
+      if (!at.has(name)) throw `no column ${parts[1]} differs between rows`;
+      return condition(at.get(name), parts[2].trim());
     }
     const wanted = term.replace(/^"(.*)"$/s, "$1").toLowerCase();
     const texts = names.map((_, column) => column).filter((column) => !numeric[column]);

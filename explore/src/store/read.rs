@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// What a results file says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +124,15 @@ impl Store {
     }
 
     /// Has areas of what was not built extrapolated in rows, if it is asked for here or in the sweep file.
+    /// Makes builds that ran out of less time than this pending again.
+    pub fn retry_timeouts(&self, timeout: Duration) -> Result<(), StoreError> {
+        let sql = "UPDATE tasks SET state = 'pending', owner = NULL, result = NULL, reason = NULL, seconds = NULL
+                   WHERE kind = 'build' AND state = 'failed' AND result ->> '$.status' = 'timed-out'
+                       AND result ->> '$.after.secs' + result ->> '$.after.nanos' / 1e9 < ?1";
+        self.connection.execute(sql, [timeout.as_secs_f64()]).map_err(self.at())?;
+        Ok(())
+    }
+
     pub fn set_extrapolates(&self, asked: bool) -> Result<(), StoreError> {
         let asked = asked || self.sweep.synthesis().is_some_and(Synthesis::extrapolates);
         if self.extrapolates()? != asked {

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Of seeds, images of a run and the like: more is a slip.
 const MOST_SEEDS: usize = 1000;
+/// nextpnr's.
+const MOST_PLACE_SEED: u64 = i32::MAX as u64;
 const MOST_IMAGES: usize = 10_000;
 const MOST_LATENCY: u64 = 100_000;
 const MOST_MINUTES: f64 = 10_000.0;
@@ -30,7 +32,7 @@ pub(super) fn check(text: &str, raw: RawSweep, base: RawConfig) -> Result<Sweep,
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let named = !raw.name.is_empty() && raw.name.len() <= 64 && raw.name.chars().all(plain);
     rule(named, "name", format!("{:?}", raw.name), "1..=64 letters, digits, '_' or '-'")?;
-    seeds("seeds", &raw.seeds)?;
+    seeds("seeds", &raw.seeds, i64::MAX.unsigned_abs())?;
     let clock = raw.clock_mhz > 0.0 && raw.clock_mhz <= 100_000.0;
     rule(clock, "clock_mhz", raw.clock_mhz, "a frequency in MHz above 0 and up to 100000")?;
     rule(
@@ -59,10 +61,11 @@ pub(super) fn check(text: &str, raw: RawSweep, base: RawConfig) -> Result<Sweep,
     Ok(Sweep { text: text.to_owned(), raw, base, base_axes, networks, products, constraints, subsets, synthesis })
 }
 
-fn seeds(key: &str, seeds: &[u64]) -> Result<(), SweepError> {
+fn seeds(key: &str, seeds: &[u64], most: u64) -> Result<(), SweepError> {
     rule(!seeds.is_empty(), key, "[]", "a list of at least one seed")?;
     rule(seeds.len() <= MOST_SEEDS, key, format!("{} seeds", seeds.len()), format!("at most {MOST_SEEDS} seeds"))?;
     for (at, seed) in seeds.iter().enumerate() {
+        rule(*seed <= most, key, seed, format!("at most {most}"))?;
         rule(
             !seeds[..at].contains(seed),
             key,
@@ -140,7 +143,7 @@ fn synthesis(raw: &RawSynthesis) -> Result<Synthesis, SweepError> {
     rule(!gates || liberty.is_some(), "synthesis.liberty", "absent", "the liberty file of target gates")?;
     let unused = "absent where target gates is not among the targets";
     rule(gates || liberty.is_none(), "synthesis.liberty", format!("{:?}", liberty.unwrap_or_default()), unused)?;
-    seeds("synthesis.seeds", &raw.seeds)?;
+    seeds("synthesis.seeds", &raw.seeds, MOST_PLACE_SEED)?;
     let minutes = raw.timeout_minutes;
     let limit = format!("above 0 and at most {MOST_MINUTES} minutes");
     rule(minutes > 0.0 && minutes <= MOST_MINUTES, "synthesis.timeout_minutes", minutes, limit)?;

@@ -61,8 +61,8 @@ impl Sweep {
                     plan.excluded += 1;
                     continue;
                 }
-                // One product has no doubles: its lists have none.
-                if self.products.len() > 1 && !seen.insert(serde_json::json!(axes).to_string()) {
+                // Of several products, or where `activation_bits` as a width of outputs is a listed width too.
+                if !seen.insert(serde_json::json!(axes).to_string()) {
                     plan.doubles += 1;
                     continue;
                 }

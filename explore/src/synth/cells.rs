@@ -158,11 +158,12 @@ pub fn utilization(target: Target, area: &Area) -> Vec<Utilization> {
     .collect()
 }
 
-/// Sites of lookup tables: on an ECP5 carry cells and RAM are made of them as well. On an iCE40 a carry cell shares the site of
-/// the lookup table that it feeds.
-fn lut_sites(target: Target, area: &Area) -> u64 {
+/// Sites of lookup tables: on an ECP5 carry cells and RAM are made of them as well, on a Gowin carry cells. On an iCE40 a carry
+/// cell shares the site of the lookup table that it feeds, on a Xilinx 7 carry cells have sites of their own.
+pub fn lut_sites(target: Target, area: &Area) -> u64 {
     match target.family() {
         Family::Ecp5 => area.luts + 2 * area.carries + 6 * area.lut_rams,
+        Family::Gowin => area.luts + area.carries,
         _ => area.luts,
     }
 }

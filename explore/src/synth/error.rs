@@ -25,6 +25,12 @@ pub enum SynthError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{}: {what}", path.display())]
     Content { path: PathBuf, what: String },
+    #[error("{} was ended by signal {signal}{}", program.display(), if *signal == 9 { ": is there too little memory?" } else { "" })]
+    Killed { program: PathBuf, signal: i32 },
+    #[error("{tool} failed in {} without a word: is the disk full?", directory.display())]
+    Silent { tool: &'static str, directory: PathBuf },
+    #[error("{} is cut short ({source}): is the disk full?", path.display())]
+    Cut { path: PathBuf, source: serde_json::Error },
     #[error("cell {name} of type {kind} has no model: {what}")]
     Model { name: String, kind: String, what: String },
     #[error("{block} on {target} has no netlist: {reason}")]

@@ -8,11 +8,11 @@
 //! The harness is added to the mapped netlist as cells of the target and nothing is optimized afterwards. A harness that is
 //! synthesized together with the block is not that: its registers are merged with the block's.
 
-use super::path;
+use super::path::{self, Segment};
 use super::process::{self, Ended, Limits};
-use super::run::{first_error, read, write, NETLIST};
+use super::run::{first_error, read, whole, write, NETLIST};
 use super::target::Family;
-use super::tools::Versions;
+use super::tools::{Tool, Versions};
 use super::{cells, Outcome, Stage, SynthError, Target};
 use serde_json::Value;
 use spec::{Direction, Port};
@@ -24,6 +24,7 @@ use std::time::Instant;
 /// What else the result depends on, and how: changed with what this file does.
 pub(super) const HARNESS: &str = "registers at all pins, 1";
 pub(super) const HARNESSED: &str = "harness.json";
+const REPORT: &str = "report.json";
 /// The instance of the block in the harness.
 pub(super) const INSTANCE: &str = "dut";
 /// Begin the names of the harness's registers, before the port's name and bit.
@@ -76,24 +77,24 @@ impl Block<'_> {
         let script = format!(
             "read_json {NETLIST}; read_verilog harness.v; hierarchy -top harness; flatten; write_json {HARNESSED}"
         );
-        let mut yosys = process::command(&self.versions.yosys.program);
-        yosys.args(["-q", "-p", &script]);
-        let mut place = process::command(&nextpnr.program);
-        place.args(options(self.target, seed)).args(["--json", HARNESSED, "--report", "report.json"]);
-        for (command, log) in [(&mut yosys, "yosys.log"), (&mut place, "nextpnr.log")] {
-            match process::run(command, directory, log, limits)? {
-                Ended::Success => {}
+        let mut arguments = options(self.target, seed);
+        arguments.extend(["--json", HARNESSED, "--report", REPORT].map(str::to_owned));
+        let steps = [
+            (&self.versions.yosys, "yosys.log", HARNESSED, ["-q", "-p", &script].map(str::to_owned).to_vec()),
+            (nextpnr, "nextpnr.log", REPORT, arguments),
+        ];
+        for (found, log, written, arguments) in steps {
+            match process::run(&found.program, arguments, directory, log, limits)? {
+                Ended::Success => whole(&directory.join(written))?,
                 Ended::TimedOut => return Ok(Outcome::TimedOut { stage, after: limits.timeout, area: Some(area) }),
-                Ended::Failure(printed) => return failed(reason(&printed), area),
+                Ended::Failure(printed) => return failed(reason(&printed, found.tool, directory)?, area),
             }
         }
-        let path = directory.join("report.json");
-        let content = |what: &str| SynthError::Content { path: path.clone(), what: what.to_owned() };
-        let report: Value = serde_json::from_str(&read(&path)?).map_err(|error| content(&error.to_string()))?;
-        let fmax = fmax(&report).ok_or_else(|| content("there is no frequency of one clock"))?;
-        let critical_path = path::critical(&report).ok_or_else(|| content("there is no critical path"))?;
+        let report = report(directory)?;
+        let missing = "there is no frequency of one clock".to_owned();
+        let fmax = fmax(&report).ok_or(SynthError::Content { path: directory.join(REPORT), what: missing })?;
         let seconds = seconds + started.elapsed().as_secs_f64();
-        Ok(Outcome::Done { area, utilization, fmax_mhz: Some(fmax), critical_path, seconds })
+        Ok(Outcome::Done { area, utilization, fmax_mhz: Some(fmax), critical_path: Vec::new(), seconds })
     }
 
     fn harness(&self) -> String {
@@ -137,8 +138,20 @@ impl Block<'_> {
     }
 }
 
+/// What nextpnr wrote of a placement in `directory`.
+fn report(directory: &Path) -> Result<Value, SynthError> {
+    let path = directory.join(REPORT);
+    serde_json::from_str(&read(&path)?).map_err(|source| SynthError::Cut { path, source })
+}
+
+/// The critical path of the placement in a folder of the cache.
+pub(super) fn critical_path(directory: &Path) -> Result<Vec<Segment>, SynthError> {
+    let missing = || SynthError::Content { path: directory.join(REPORT), what: "there is no critical path".to_owned() };
+    path::critical(&report(directory)?).ok_or_else(missing)
+}
+
 /// Why nextpnr gave up. It writes no JSON then, so this reads its messages.
-fn reason(printed: &str) -> String {
+fn reason(printed: &str, tool: Tool, directory: &Path) -> Result<String, SynthError> {
     // `Info:  ICESTORM_LC:  9959/ 7680  129%`
     let over = printed.lines().find_map(|line| {
         let (resource, counts) = line.strip_prefix("Info: ")?.trim().split_once(':')?;
@@ -147,7 +160,10 @@ fn reason(printed: &str) -> String {
         let used: u64 = used.trim().parse().ok()?;
         (used > available).then(|| format!("does not fit: {used} of {available} {resource}"))
     });
-    over.unwrap_or_else(|| first_error(printed, "nextpnr"))
+    match over {
+        Some(over) => Ok(over),
+        None => first_error(printed, tool, directory),
+    }
 }
 
 /// The frequency of the only clock.
@@ -162,13 +178,17 @@ fn fmax(report: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::reason;
+    use super::*;
 
     #[test]
     fn a_full_device_is_told_by_its_counts() {
         let printed = "Info: Device utilisation:\nInfo: \t         ICESTORM_LC:  9959/ 7680   129%\n\
                        Info: \t        ICESTORM_RAM:    17/   32    53%\nERROR: Unable to place cell 'x'\n";
-        assert_eq!(reason(printed), "does not fit: 9959 of 7680 ICESTORM_LC");
-        assert_eq!(reason("Info: 12/ 13\nERROR: no clock\n"), "nextpnr: no clock");
+        let reason = |printed| reason(printed, Tool::NextpnrIce40, Path::new("here"));
+        let said = |printed| reason(printed).expect("it says why");
+        assert_eq!(said(printed), "does not fit: 9959 of 7680 ICESTORM_LC");
+        assert_eq!(said("Info: 12/ 13\nERROR: no clock\n"), "nextpnr-ice40: no clock");
+        // As with a full disk.
+        assert!(matches!(reason("\n"), Err(SynthError::Silent { .. })));
     }
 }

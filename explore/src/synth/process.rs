@@ -2,8 +2,9 @@
 
 use super::SynthError;
 use rustix::process::{kill_process_group, Pid, Signal};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,9 +33,12 @@ pub const POLL: Duration = Duration::from_millis(10);
 /// Of util-linux, which every Debian has.
 const SETPRIV: &str = "/usr/bin/setpriv";
 
+/// Signals that come from outside and say nothing of what the tool was at: hang-up, interrupt, quit, kill, terminate.
+const FROM_OUTSIDE: [i32; 5] = [1, 2, 3, 9, 15];
+
 /// A command that the kernel kills with the thread that starts it, should even a SIGKILL end this process. Where there is no
 /// `setpriv` it would go on to its end.
-pub fn command(program: &Path) -> Command {
+fn command(program: &Path) -> Command {
     if !Path::new(SETPRIV).exists() {
         return Command::new(program);
     }
@@ -58,30 +62,36 @@ impl Drop for Group {
     }
 }
 
-/// Runs a command in `directory` to its end; what it prints goes to `log` there.
-pub fn run(command: &mut Command, directory: &Path, log: &str, limits: Limits<'_>) -> Result<Ended, SynthError> {
+/// Runs a program in `directory` to its end; what it prints goes to `log` there.
+pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(
+    program: &Path,
+    arguments: I,
+    directory: &Path,
+    log: &str,
+    limits: Limits<'_>,
+) -> Result<Ended, SynthError> {
     let log = directory.join(log);
     let file = File::create(&log).map_err(SynthError::io(&log))?;
     let other = file.try_clone().map_err(SynthError::io(&log))?;
-    let program = command.get_program().to_owned();
+    let mut command = command(program);
     // Its own group: a Ctrl-C at the terminal reaches this process alone, and a kill reaches all that the tool started.
-    command.current_dir(directory).stdin(Stdio::null()).stdout(file).stderr(other).process_group(0);
+    command.args(arguments).current_dir(directory).stdin(Stdio::null()).stdout(file).stderr(other).process_group(0);
     let mut group = Group(command.spawn().map_err(SynthError::io(program))?);
     loop {
-        if let Some(status) = group.0.try_wait().map_err(SynthError::io(directory))? {
-            if status.success() {
-                return Ok(Ended::Success);
+        let status = group.0.try_wait().map_err(SynthError::io(directory))?;
+        match status {
+            Some(status) if status.success() => return Ok(Ended::Success),
+            _ if limits.interrupted.load(Ordering::Relaxed) => return Err(SynthError::Interrupted),
+            Some(status) => {
+                if let Some(signal) = status.signal().filter(|signal| FROM_OUTSIDE.contains(signal)) {
+                    return Err(SynthError::Killed { program: program.to_owned(), signal });
+                }
+                let printed = std::fs::read(&log).map_err(SynthError::io(&log))?;
+                return Ok(Ended::Failure(String::from_utf8_lossy(&printed).into_owned()));
             }
-            let printed = std::fs::read(&log).map_err(SynthError::io(&log))?;
-            return Ok(Ended::Failure(String::from_utf8_lossy(&printed).into_owned()));
+            None if limits.started.elapsed() >= limits.timeout => return Ok(Ended::TimedOut),
+            None => std::thread::sleep(POLL),
         }
-        if limits.interrupted.load(Ordering::Relaxed) {
-            return Err(SynthError::Interrupted);
-        }
-        if limits.started.elapsed() >= limits.timeout {
-            return Ok(Ended::TimedOut);
-        }
-        std::thread::sleep(POLL);
     }
 }
 
@@ -93,18 +103,19 @@ mod tests {
         Limits { started: Instant::now(), timeout, interrupted }
     }
 
-    /// A shell that starts a child which would write `late` after a second.
-    fn slow() -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", "(sleep 1; echo x > late) & wait"]);
-        command
+    /// Runs a line of shell.
+    fn shell(line: &str, directory: &Path, limits: Limits<'_>) -> Result<Ended, SynthError> {
+        run(Path::new("sh"), ["-c", line], directory, "log", limits)
     }
+
+    /// Starts a child which would write `late` after a second.
+    const SLOW: &str = "(sleep 1; echo x > late) & wait";
 
     #[test]
     fn a_tool_that_takes_too_long_is_killed_with_its_children() -> Result<(), SynthError> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let interrupted = AtomicBool::new(false);
-        let ended = run(&mut slow(), directory.path(), "log", limits(Duration::from_millis(100), &interrupted))?;
+        let ended = shell(SLOW, directory.path(), limits(Duration::from_millis(100), &interrupted))?;
         assert_eq!(ended, Ended::TimedOut);
         std::thread::sleep(Duration::from_millis(1300));
         assert!(!directory.path().join("late").exists(), "the tool's child is still alive");
@@ -115,7 +126,7 @@ mod tests {
     fn an_interruption_stops_a_tool() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let interrupted = AtomicBool::new(true);
-        let ended = run(&mut slow(), directory.path(), "log", limits(Duration::from_secs(60), &interrupted));
+        let ended = shell(SLOW, directory.path(), limits(Duration::from_secs(60), &interrupted));
         assert!(matches!(ended, Err(SynthError::Interrupted)), "{ended:?}");
     }
 
@@ -123,10 +134,24 @@ mod tests {
     fn a_tool_that_fails_gives_what_it_printed() -> Result<(), SynthError> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let interrupted = AtomicBool::new(false);
-        let mut command = Command::new("sh");
-        command.args(["-c", "echo out; echo err >&2; exit 3"]);
-        let ended = run(&mut command, directory.path(), "log", limits(Duration::from_secs(60), &interrupted))?;
+        let line = "echo out; echo err >&2; exit 3";
+        let ended = shell(line, directory.path(), limits(Duration::from_secs(60), &interrupted))?;
         assert_eq!(ended, Ended::Failure("out\nerr\n".to_owned()));
         Ok(())
+    }
+
+    /// Somebody's kill, or the kernel's for want of memory, says nothing of the design; a crash does.
+    #[test]
+    fn a_tool_that_is_killed_is_no_failed_build() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let interrupted = AtomicBool::new(false);
+        for signal in ["HUP", "INT", "QUIT", "KILL", "TERM"] {
+            let line = format!("kill -{signal} $$");
+            let ended = shell(&line, directory.path(), limits(Duration::from_secs(60), &interrupted));
+            assert!(matches!(ended, Err(SynthError::Killed { .. })), "{signal}: {ended:?}");
+        }
+        let ended =
+            shell("echo assertion; kill -ABRT $$", directory.path(), limits(Duration::from_secs(60), &interrupted));
+        assert!(matches!(&ended, Ok(Ended::Failure(printed)) if printed == "assertion\n"), "{ended:?}");
     }
 }

@@ -3,10 +3,12 @@
 use super::cells::{Counts, Gates};
 use super::process::{self, Ended, Limits};
 use super::target::Family;
-use super::tools::Versions;
+use super::tools::{Tool, Versions};
 use super::{cache, cells, place, tools, Outcome, Request, Stage, SynthError};
 use hdl::Emitted;
+use serde::de::IgnoredAny;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -103,7 +105,11 @@ impl<'a> Build<'a> {
             cache,
             &name,
             limits.interrupted,
-            |entry| usable(entry, limits.timeout),
+            |entry| match usable(entry, limits.timeout) {
+                // Of one that was built the netlist is needed too.
+                true => entry.join(NETLIST).is_file() || !matches!(read_outcome(entry), Ok(Outcome::Done { .. })),
+                false => false,
+            },
             |directory| {
                 let outcome = self.run_yosys(directory, limits)?;
                 if !matches!(outcome, Outcome::Done { .. }) {
@@ -123,16 +129,19 @@ impl<'a> Build<'a> {
             write(&directory.join("cells.lib"), &self.liberty)?;
         }
         let started = Instant::now();
-        let mut command = process::command(&self.versions.yosys.program);
-        match process::run(command.args(["-q", "-p", &self.script]), directory, "yosys.log", limits)? {
+        let yosys = &self.versions.yosys;
+        match process::run(&yosys.program, ["-q", "-p", &self.script], directory, "yosys.log", limits)? {
             Ended::Success => {}
             Ended::TimedOut => return Ok(Outcome::TimedOut { stage, after: limits.timeout, area: None }),
             Ended::Failure(printed) => {
-                let reason = first_error(&printed, "yosys");
+                let reason = first_error(&printed, yosys.tool, directory)?;
                 return Ok(Outcome::Failed { stage, reason, area: None });
             }
         }
         let seconds = started.elapsed().as_secs_f64();
+        for file in [NETLIST, "stat.json"] {
+            whole(&directory.join(file))?;
+        }
         let text = |name: &str| read(&directory.join(name));
         let stat = text("stat.json")?;
         let gates = match self.request.target.family() {
@@ -174,7 +183,12 @@ impl<'a> Build<'a> {
             }
             write_outcome(directory, &outcome)
         })?;
-        read_outcome(&entry)
+        let mut outcome = read_outcome(&entry)?;
+        if let Outcome::Done { critical_path, .. } = &mut outcome {
+            // Read anew, so that the names of blocks may change without another placement.
+            *critical_path = place::critical_path(&entry)?;
+        }
+        Ok(outcome)
     }
 }
 
@@ -215,9 +229,20 @@ fn remove(path: &Path) -> Result<(), SynthError> {
     }
 }
 
-/// What a tool says went wrong; there is no JSON of it.
-pub(super) fn first_error(printed: &str, tool: &str) -> String {
+/// What a tool says went wrong; there is no JSON of it. One that says nothing was not stopped by the design.
+pub(super) fn first_error(printed: &str, tool: Tool, directory: &Path) -> Result<String, SynthError> {
     let line = printed.lines().find_map(|line| line.split_once("ERROR: ").map(|(_, message)| message));
-    let last = || printed.lines().last().unwrap_or_default();
-    format!("{tool}: {}", line.unwrap_or_else(last).trim())
+    let line = line.or_else(|| printed.lines().last()).unwrap_or_default().trim();
+    let tool = tool.name();
+    match line {
+        "" => Err(SynthError::Silent { tool, directory: directory.to_owned() }),
+        line => Ok(format!("{tool}: {line}")),
+    }
+}
+
+/// Refuses a JSON file that is not whole: Yosys does not notice a full disk.
+pub(super) fn whole(path: &Path) -> Result<(), SynthError> {
+    let file = fs::File::open(path).map_err(SynthError::io(path))?;
+    let read: Result<IgnoredAny, _> = serde_json::from_reader(BufReader::new(file));
+    read.map(|_| ()).map_err(|source| SynthError::Cut { path: path.to_owned(), source })
 }

@@ -117,6 +117,8 @@ pub fn pareto_rows() -> Vec<Row> {
                 row.build_status = Some("done".to_owned());
                 let one = pe * weights as f64 * activations as f64 + 30.0;
                 row.luts = Some((one * (size * size) as f64 + 2500.0) as i64);
+                row.lut_sites = row.luts;
+                row.area_um2 = row.luts.map(|luts| 9.5 * luts as f64);
                 row.dsps = Some(size * 2);
                 row.ffs = Some(size * size * (weights + activations) * 3);
                 let fmax = 260.0 / (1.0 + 0.11 * (weights + activations) as f64) * pe / 3.0;
@@ -138,7 +140,7 @@ pub fn pareto_rows() -> Vec<Row> {
                 if (size, weights, activations, target) == (8, 8, 8, "ice40-hx8k") {
                     row.build_status = Some("failed".to_owned());
                     row.build_reason = Some("it does not fit: 9100 of 7680 logic cells".to_owned());
-                    (row.luts, row.dsps, row.ffs) = (None, None, None);
+                    (row.luts, row.lut_sites, row.dsps, row.ffs) = (None, None, None, None);
                     (row.fmax_mhz, row.fmax_min_mhz, row.fmax_max_mhz, row.fps) = (None, None, None, None);
                 }
                 rows.push(row);
