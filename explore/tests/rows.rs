@@ -42,7 +42,7 @@ fn timing() -> TaskOutcome {
     TaskOutcome::Done(json!({
         "batch": 2, "cycles": 1000, "differing": 0, "macs": 5,
         "causes": { "utilization": 100.0, "lost": [] },
-        "bytes": { "weights": 1.0, "activations": 2.0, "outputs": 3.0, "parameters": 4.0 },
+        "bytes": { "weights": 1.0, "activations": 2.0, "outputs": 3.0, "parameters": 4.0 }, "bus_bytes": 16.0,
         "energy": { "mac_nj": 1.0, "hop_nj": 2.0, "buffer_nj": 3.0, "requantize_nj": 4.0, "memory_nj": 5.0 }
     }))
 }
