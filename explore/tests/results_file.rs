@@ -385,6 +385,7 @@ fn files_that_are_no_results_of_this_sweep_are_left_alone() {
         ("weight_bits = [2, 4]", "weight_bits = [2]", "axes.weight_bits is [2,4] there and [2] here"),
         ("seeds = [0, 1, 2]", "seeds = [0, 1]", "seeds is [0,1,2] there and [0,1] here"),
         ("rows = [4, 8]", "", "axes.rows is [4,8] there and absent here"),
+        ("rows = [4, 8]", "rows = [4, 8]\ncols = [16]", "axes.cols is absent there and [16] here"),
         ("[axes]", "[simulation]\nlatency = 9\n[axes]", "simulation.latency is 20 there and 9 here"),
     ] {
         assert_eq!(

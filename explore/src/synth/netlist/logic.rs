@@ -181,6 +181,10 @@ fn table(init: u32, inputs: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::table;
+    use crate::synth::netlist::Netlist;
+    use crate::synth::Target;
+    use serde_json::json;
+    use std::path::Path;
 
     /// The value of an expression that [`table`] wrote, of the inputs a to d.
     fn value(text: &str, at: u32) -> bool {
@@ -228,6 +232,41 @@ mod tests {
             for at in 0..16 {
                 assert_eq!(value(&text, at), init >> at & 1 == 1, "{init:#06x} at {at}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn constant_inputs_choose_their_entries_of_the_table() {
+        for init in [0x0001, 0x8000, 0x1234, 0xcafe] {
+            for (constant, at) in (0..16).flat_map(|constant| (0..16).map(move |at| (constant, at))) {
+                let input = |bit: usize| match constant >> bit & 1 {
+                    1 => format!("1'b{}", at >> bit & 1),
+                    _ => ["a", "b", "c", "d"][bit].to_owned(),
+                };
+                let text = table(init, &[0, 1, 2, 3].map(input));
+                assert_eq!(value(&text, at), init >> at & 1 == 1, "{init:#06x} at {at}: {text}");
+            }
+        }
+    }
+
+    /// The model of a cell has no pipeline, and clocks rise.
+    #[test]
+    fn a_cell_that_does_more_than_its_model_is_refused() {
+        for (target, kind, parameter, value, rule) in [
+            (Target::Ecp5_85k, "MULT18X18D", "REG_OUTPUT_CLK", "CLK0", "NONE"),
+            (Target::Ecp5_85k, "DP16KD", "REGMODE_B", "OUTREG", "NOREG"),
+            (Target::Ecp5_85k, "DP16KD", "WRITEMODE_A", "WRITETHROUGH", "NORMAL or READBEFOREWRITE"),
+            (Target::Ecp5_85k, "TRELLIS_FF", "CLKMUX", "INV", "CLK"),
+            (Target::Ecp5_85k, "TRELLIS_FF", "SRMODE", "ASYNC", "LSR_OVER_CE"),
+        ] {
+            let cell =
+                json!({ "type": kind, "parameters": { parameter: value }, "connections": {}, "port_directions": {} });
+            let text = json!({ "modules": { "top": { "cells": { "x": cell } } } }).to_string();
+            let netlist = Netlist::parse(target, "top", Vec::new(), &text, Path::new("netlist.json"));
+            let design = netlist.expect("a netlist").design();
+            let error = design.err().unwrap_or_else(|| panic!("{kind} with {parameter} = {value} has a model"));
+            let expected = format!("{parameter} = {value} must be {rule}");
+            assert!(error.to_string().contains(&expected), "{error}");
         }
     }
 }
