@@ -141,7 +141,7 @@ fn a_table_is_written_beside_its_place_and_renamed() {
     fs::hard_link(work.path("a.csv"), work.path("old.csv")).expect("one folder");
     work.succeeds(&["sweep", "s.toml", "--csv", "a.csv"]);
     assert_eq!(fs::read_to_string(work.path("a.csv")).expect("written").lines().count(), 3);
-    assert_eq!(fs::read_to_string(work.path("old.csv")).expect("it is there"), "old");
+    assert_eq!(fs::read_to_string(work.path("old.csv")).expect("it is there"), "old", "it was written over");
     assert_eq!(work.names(), ["a.csv", "old.csv", "s.sqlite", "s.toml"]);
 }
 

@@ -194,7 +194,7 @@ fn every_constraint_must_hold() {
          [axes]\nweight_bits = [2, 4, 6]\nactivation_bits = [4, 6, 8]\n",
     );
     let plan = plan_of(&sweep, None);
-    assert_eq!(bits(&plan), [(4, 6), (6, 4)]);
+    assert_eq!(bits(&plan), [(4, 6), (6, 4)], "two of nine hold all three");
     assert_eq!((plan.product, plan.excluded), (9, 7));
 }
 

@@ -223,7 +223,7 @@ endmodule
     }
 }
 
-/// Yosys maps products of two unsigned or two signed sides only; the cell has a sign for each.
+/// The parts of a wide product are signed on one side only.
 #[test]
 fn each_side_of_the_multiplier_has_its_own_sign() {
     let bits = |pin: &str, bus: &str, n: usize, first: usize| -> String {

@@ -182,6 +182,6 @@ mod tests {
     fn carries_and_small_memories_take_sites_on_an_ecp5() {
         let area = Area { luts: 100, carries: 10, lut_rams: 5, ..Area::default() };
         let luts = |target| utilization(target, &area).swap_remove(0).used;
-        assert_eq!((luts(Target::Ecp5_25k), luts(Target::Ice40Hx8k)), (150, 100));
+        assert_eq!((luts(Target::Ecp5_25k), luts(Target::Ice40Hx8k)), (150, 100), "{area:?}");
     }
 }

@@ -217,7 +217,7 @@ mod tests {
         let build = |(cols, luts)| ((1, cols), Area { luts, ..Area::default() });
         let builds = [(1, 10), (2, 20), (3, 60)].map(build);
         let result = extrapolate(&builds, (1, 4)).expect("three shapes");
-        assert_eq!(result.area.luts, 80);
+        assert_eq!(result.area.luts, 80, "{result:?}");
         assert!((result.residual - 0.5).abs() < 1e-9, "{}", result.residual);
     }
 

@@ -199,7 +199,7 @@ mod tests {
     fn a_frequency_is_told_of_a_single_clock() {
         let clock = |mhz: f64| json!({ "achieved": mhz, "constraint": 400.0 });
         assert_eq!(fmax(&json!({ "fmax": { "clock": clock(123.5) } })), Some(123.5));
-        assert_eq!(fmax(&json!({ "fmax": { "clock": clock(123.5), "other": clock(99.0) } })), None);
+        assert_eq!(fmax(&json!({ "fmax": { "clock": clock(123.5), "other": clock(99.0) } })), None, "of two");
         assert_eq!(fmax(&json!({ "fmax": {} })), None);
     }
 
