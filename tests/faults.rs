@@ -50,17 +50,15 @@ fn check(folder: &str) -> usize {
             root.join(package.strip_prefix("systole").expect("a crate of this workspace").trim_start_matches('-'));
         for target in targets {
             let (file, function) = match (target, function) {
-                ("lib", None) => (folder.join("src/lib.rs"), None),
-                ("lib", Some(path)) => {
-                    let (file, function) = unit_test(&folder.join("src"), path);
-                    (file, Some(function))
-                }
-                _ => (folder.join("tests").join(format!("{target}.rs")), function),
+                ("lib", Some(path)) => unit_test(&folder.join("src"), path),
+                ("lib", None) => (folder.join("src/lib.rs"), ""),
+                _ => (folder.join("tests").join(format!("{target}.rs")), function.unwrap_or_default()),
             };
             let tests = read(&file);
-            if let Some(function) = function {
+            if !function.is_empty() {
                 assert!(!field(&name, &text, "shows: ").is_empty());
-                assert!(tests.contains(&format!("fn {function}(")), "{name}: {target}.rs has no test {function}");
+                let file = file.display();
+                assert!(tests.contains(&format!("fn {function}(")), "{name}: {file} has no test {function}");
             }
         }
 
