@@ -30,9 +30,10 @@ test: install
 bench: install
 	cargo run --release --package systole-testbenches --example bench
 
-# Plants each fault of testbenches/faults and requires that its test catches it.
+# Plants each fault of testbenches/faults and of explore/faults and requires that its test catches it.
 faults: install
 	testbenches/faults/run.sh
+	scripts/faults.sh explore/faults
 
 # Changes one thing in golden at a time and requires that the stored vectors, or the test named, see it.
 mutants: install

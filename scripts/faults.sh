@@ -6,6 +6,8 @@
 #     test: PACKAGE TARGET NAME      that one test fails, and the first line of its failure has the text of `shows:`
 #     test: PACKAGE TARGET,TARGET    each of these test programs has a test that fails; `shows:` is left out
 #
+# A target is a file of `tests`, or `lib`: the unit tests of the library, whose names have the module, as in `pareto::tests::NAME`.
+#
 # Everything happens in a copy of the tree below target/; nothing else is touched. Status 0: every fault was caught, and without
 # a fault every test passes.
 set -eu
@@ -43,7 +45,12 @@ field() { sed -n "s/^$1: //p" "$2" | head -n 1; }
 run_tests() {
     package=$1 targets=$(echo "$2" | tr , ' ') only=${3-}
     set --
-    for target in $targets; do set -- "$@" --test "$target"; done
+    for target in $targets; do
+        case $target in
+            lib) set -- "$@" --lib ;;
+            *) set -- "$@" --test "$target" ;;
+        esac
+    done
     [ -z "$only" ] || set -- "$@" -- --exact "$only"
     cargo test --package "$package" --no-fail-fast "$@" > "$log" 2>&1
 }
@@ -56,7 +63,11 @@ ran() {
         return
     fi
     for target in $targets; do
-        awk -v program="tests/$target.rs" -v result="test result: $result" '
+        case $target in
+            lib) program=src/lib.rs ;;
+            *) program=tests/$target.rs ;;
+        esac
+        awk -v program="$program" -v result="test result: $result" '
             /^ *Running / { found = index($0, program) > 0 }
             found && index($0, result) == 1 { seen = 1 }
             END { exit !seen }' "$log" || return 1

@@ -2,7 +2,7 @@
 //! `make mutants` plant them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -14,6 +14,14 @@ fn read(path: &Path) -> String {
 fn field<'a>(name: &str, text: &'a str, key: &str) -> &'a str {
     let line = text.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix(key));
     line.unwrap_or_else(|| panic!("{name} has no line {key:?}"))
+}
+
+/// The file and the function of a unit test, such as `synth::place::tests::NAME`: its module is in a file of its own or in its parent's.
+fn unit_test<'a>(src: &Path, path: &'a str) -> (PathBuf, &'a str) {
+    let (module, function) = path.split_once("::tests::").expect("unit tests are in modules `tests`");
+    let module = src.join(module.replace("::", "/"));
+    let own = module.join("tests.rs");
+    (if own.is_file() { own } else { module.with_extension("rs") }, function)
 }
 
 /// Checks the patches of a folder and returns their number.
@@ -37,12 +45,20 @@ fn check(folder: &str) -> usize {
             [package, targets] => (package, targets.split(',').collect(), None),
             _ => panic!("{name}: test: PACKAGE TARGET NAME, or PACKAGE TARGET,TARGET"),
         };
-        let folder = package.strip_prefix("systole-").expect("a crate of this workspace");
+        // The crate `systole` is the root.
+        let folder =
+            root.join(package.strip_prefix("systole").expect("a crate of this workspace").trim_start_matches('-'));
         for target in targets {
-            let tests = read(&root.join(folder).join("tests").join(format!("{target}.rs")));
-            if let Some(function) = function {
+            let (file, function) = match (target, function) {
+                ("lib", Some(path)) => unit_test(&folder.join("src"), path),
+                ("lib", None) => (folder.join("src/lib.rs"), ""),
+                _ => (folder.join("tests").join(format!("{target}.rs")), function.unwrap_or_default()),
+            };
+            let tests = read(&file);
+            if !function.is_empty() {
                 assert!(!field(&name, &text, "shows: ").is_empty());
-                assert!(tests.contains(&format!("fn {function}(")), "{name}: {target}.rs has no test {function}");
+                let file = file.display();
+                assert!(tests.contains(&format!("fn {function}(")), "{name}: {file} has no test {function}");
             }
         }
 
@@ -61,6 +77,11 @@ fn check(folder: &str) -> usize {
 #[test]
 fn every_planted_fault_applies_and_names_a_test() {
     assert!(check("testbenches/faults") >= 10);
+}
+
+#[test]
+fn every_planted_fault_of_explore_applies_and_names_a_test() {
+    assert!(check("explore/faults") >= 20);
 }
 
 #[test]

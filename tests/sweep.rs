@@ -154,6 +154,19 @@ fn a_sweep_is_planned_run_exported_and_then_left_alone() {
     assert_eq!(work.names(), ["a.csv", "a.parquet", "b.csv", "eight.csv", "small.sqlite", "small.toml"]);
 }
 
+/// Who reads a table while it is written again reads the old one.
+#[test]
+fn a_table_is_written_beside_its_place_and_renamed() {
+    let work = Work::new();
+    work.write("s.toml", "name = \"s\"\nconfig = \"tiny\"\n[axes]\nrows = [2, 4]\n");
+    work.write("a.csv", "old");
+    fs::hard_link(work.path("a.csv"), work.path("old.csv")).expect("one folder");
+    work.succeeds(&["sweep", "s.toml", "--csv", "a.csv"]);
+    assert_eq!(fs::read_to_string(work.path("a.csv")).expect("written").lines().count(), 3);
+    assert_eq!(fs::read_to_string(work.path("old.csv")).expect("it is there"), "old", "it was written over");
+    assert_eq!(work.names(), ["a.csv", "old.csv", "s.sqlite", "s.toml"]);
+}
+
 #[test]
 fn what_a_sweep_cannot_do_is_said_and_nothing_is_written() {
     let work = Work::new();

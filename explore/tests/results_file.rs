@@ -267,6 +267,31 @@ fn tasks_of_a_process_that_is_gone_are_taken_over() {
 }
 
 #[test]
+fn a_process_keeps_its_tasks_by_its_own_heartbeat() {
+    let work = Work::new();
+    let (mut first, mut second) = (work.open("r.sqlite", None), work.open("r.sqlite", None));
+    first.join("first").expect("it is written");
+    second.join("second").expect("it is written");
+    first.claim().expect("it is written").expect("there are tasks");
+    let long_ago = || sql(&work.path("r.sqlite"), "UPDATE owners SET heartbeat = heartbeat - 61");
+    long_ago();
+    first.heartbeat().expect("it is written");
+    assert_eq!(second.take_over().expect("it is written"), 0, "the first was heard of");
+    long_ago();
+    second.heartbeat().expect("it is written");
+    assert_eq!(second.take_over().expect("it is written"), 1, "the second was heard of");
+}
+
+#[test]
+fn methods_do_not_share_results() {
+    let other = "[methods.mse]\nweights = \"mse\"\nactivations = \"mse\"\n[axes]";
+    let work = Work::of(&SWEEP.replace("[axes]", other).replace("[\"max\"]", "[\"max\", \"mse\"]"));
+    // For each of two widths and two methods: three evaluations, two simulations; for each width two placements.
+    let store = work.open("r.sqlite", None);
+    assert_eq!(store.n_tasks().expect("it reads"), 4 * (3 + 2) + 2 * 2, "two methods");
+}
+
+#[test]
 fn an_interrupt_gives_unfinished_tasks_back() {
     let work = Work::new();
     let mut store = work.open("r.sqlite", None);
@@ -385,6 +410,7 @@ fn files_that_are_no_results_of_this_sweep_are_left_alone() {
         ("weight_bits = [2, 4]", "weight_bits = [2]", "axes.weight_bits is [2,4] there and [2] here"),
         ("seeds = [0, 1, 2]", "seeds = [0, 1]", "seeds is [0,1,2] there and [0,1] here"),
         ("rows = [4, 8]", "", "axes.rows is [4,8] there and absent here"),
+        ("rows = [4, 8]", "rows = [4, 8]\ncols = [16]", "axes.cols is absent there and [16] here"),
         ("[axes]", "[simulation]\nlatency = 9\n[axes]", "simulation.latency is 20 there and 9 here"),
     ] {
         assert_eq!(
@@ -467,6 +493,10 @@ fn parts_collected_are_the_whole() {
     drop(Store::open(&work.path("other.sqlite"), &other, &[], "").expect("it opens"));
     let error = collected.collect(&work.path("other.sqlite")).expect_err("it is another sweep").to_string();
     assert!(error.contains("other.sqlite has the results of another sweep: axes.rows is"), "{error}");
+    let inputs = [(PathBuf::from("mlp.onnx"), "22".to_owned())];
+    drop(Store::open(&work.path("data.sqlite"), &work.sweep, &inputs, "").expect("it opens"));
+    let error = collected.collect(&work.path("data.sqlite")).expect_err("it is another network").to_string();
+    assert!(error.contains("data.sqlite has results of another mlp.onnx: its SHA-256 is 11, and was 22"), "{error}");
 }
 
 #[test]

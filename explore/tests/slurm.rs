@@ -142,12 +142,13 @@ fn parts_are_collected_and_nothing_is_left() {
 
 fn a_failed_part_is_told_with_the_end_of_its_log() {
     let user = User::new();
-    user.part_does(2, "seq 100 109; echo 'disk full' >&2; exit 3");
+    // It fails with some of its results written.
+    user.part_does(2, "printf '%s\\n' \"$@\" >\"$6\"; seq 100 109; echo 'disk full' >&2; exit 3");
     let directory = user.directory();
     let submission = user.submit(&directory, &[1, 2]).unwrap();
     let job = submission.job.unwrap();
     let seen = user.wait(&directory, &submission);
-    assert_eq!(seen.collected, ["1/7"]);
+    assert_eq!(seen.collected, ["1/7", "2/7"]);
     let log = directory.log(job, 2);
     let text = format!(
         "part 2 of 7 (job {job}_2) ended as FAILED on node0: NonZeroExitCode; the end of its log {}:\n    106\n    107\n    108\n    \

@@ -198,6 +198,17 @@ fn a_width_of_outputs_that_is_the_activations_counts_once() {
 }
 
 #[test]
+fn every_constraint_must_hold() {
+    let sweep = sweep(
+        "constraints = [\"weight_bits > 2\", \"activation_bits < 8\", \"weight_bits != activation_bits\"]\n\
+         [axes]\nweight_bits = [2, 4, 6]\nactivation_bits = [4, 6, 8]\n",
+    );
+    let plan = plan_of(&sweep, None);
+    assert_eq!(bits(&plan), [(4, 6), (6, 4)], "two of nine hold all three");
+    assert_eq!((plan.product, plan.excluded), (9, 7));
+}
+
+#[test]
 fn points_that_break_a_rule_are_counted_by_it() {
     let sweep = sweep("[axes]\nweight_bits = [8, 17]\nrequantizer_lanes = [16, 3, 5]\n");
     let plan = plan_of(&sweep, None);

@@ -223,6 +223,30 @@ endmodule
     }
 }
 
+/// The parts of a wide product are signed on one side only.
+#[test]
+fn each_side_of_the_multiplier_has_its_own_sign() {
+    let bits = |pin: &str, bus: &str, n: usize, first: usize| -> String {
+        (0..n).map(|bit| format!(".{pin}{bit}({bus}[{}]), ", first + bit)).collect()
+    };
+    let pins = bits("A", "x", 18, 0) + &bits("B", "x", 18, 18) + &bits("P", "y", 36, 0);
+    let reference = format!(
+        "module reference(input clock, input [37:0] x, output [35:0] y);
+`ifdef YOSYS
+  MULT18X18D cell({pins}.SIGNEDA(x[36]), .SIGNEDB(x[37]), .SOURCEA(1'b0), .SOURCEB(1'b0));
+`else
+  wire signed [35:0] a = {{{{18{{x[36] & x[17]}}}}, x[17:0]}};
+  wire signed [35:0] b = {{{{18{{x[37] & x[35]}}}}, x[35:18]}};
+  assign y = a * b;
+`endif
+endmodule
+"
+    );
+    let script = "read_verilog -lib +/ecp5/cells_bb.v; hierarchy -top reference";
+    let bench = Bench { target: Target::Ecp5_85k, reference: &reference, models: &[], script, inputs: 38, outputs: 36 };
+    assert_eq!(bench.run(2000), [2000 * 36, 0]);
+}
+
 /// Memories of every shape that a block RAM has; the RTL is the memory.
 #[test]
 fn block_rams_remember() {
@@ -266,4 +290,25 @@ endmodule
             assert_eq!(lost, 0, "{cell} of {width} bits");
         }
     }
+}
+
+/// Two words of nine bits at a place, each with its own enable.
+#[test]
+fn block_rams_write_only_the_words_that_are_enabled() {
+    let reference = "module reference(input clock, input [26:0] x, output reg [17:0] y);
+  (* no_rw_check *) reg [17:0] cells [0:1023];
+  wire [9:0] write = {x[6], 6'b0, x[5:3]};
+  wire [9:0] read = {x[8], 6'b0, x[7], x[4:3]};
+  always @(posedge clock) begin
+    if (x[0]) cells[write][8:0] <= x[17:9];
+    if (x[1]) cells[write][17:9] <= x[26:18];
+    if (x[2] & (read != write)) y <= cells[read];
+  end
+endmodule
+";
+    let script = "synth_ecp5 -top reference; select -assert-count 1 t:DP16KD; select -clear";
+    let bench = Bench { target: Target::Ecp5_85k, reference, models: &[], script, inputs: 27, outputs: 18 };
+    let [compared, lost] = bench.run(3000);
+    assert!(compared > 2000 * 18, "only {compared} bits");
+    assert_eq!(lost, 0);
 }

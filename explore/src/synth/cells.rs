@@ -173,3 +173,16 @@ pub fn overfull(utilization: &[Utilization]) -> Option<String> {
     let over = utilization.iter().find(|part| part.used > part.available)?;
     Some(format!("does not fit: {} of {} {}s", over.used, over.available, over.resource))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slice has two lookup tables: a carry cell takes both, a RAM of 16 x 4 bits those of three slices.
+    #[test]
+    fn carries_and_small_memories_take_sites_on_an_ecp5() {
+        let area = Area { luts: 100, carries: 10, lut_rams: 5, ..Area::default() };
+        let luts = |target| utilization(target, &area).swap_remove(0).used;
+        assert_eq!((luts(Target::Ecp5_25k), luts(Target::Ice40Hx8k)), (150, 100), "{area:?}");
+    }
+}

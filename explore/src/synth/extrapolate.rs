@@ -211,6 +211,16 @@ mod tests {
         }
     }
 
+    /// 10, 20 and 60 over 1, 2 and 3 PEs: the line -20 + 25 x has the least squares, and is off by 5, 10 and 5.
+    #[test]
+    fn all_builds_count_where_none_is_met() {
+        let build = |(cols, luts)| ((1, cols), Area { luts, ..Area::default() });
+        let builds = [(1, 10), (2, 20), (3, 60)].map(build);
+        let result = extrapolate(&builds, (1, 4)).expect("three shapes");
+        assert_eq!(result.area.luts, 80, "{result:?}");
+        assert!((result.residual - 0.5).abs() < 1e-9, "{}", result.residual);
+    }
+
     /// Two terms cannot follow the edges: the residual says so.
     #[test]
     fn three_shapes_fit_two_terms_and_leave_a_residual() {

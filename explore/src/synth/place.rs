@@ -179,6 +179,45 @@ fn fmax(report: &Value) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synth::tools::Found;
+    use serde_json::json;
+    use std::path::PathBuf;
+
+    #[test]
+    fn every_bit_but_the_clock_has_a_register() {
+        let port = |name: &str, direction, width| Port { name: name.to_owned(), direction, width };
+        let ports = [
+            port("clock", Direction::Input, 1),
+            port("a_in", Direction::Input, 2),
+            port("sum_out", Direction::Output, 3),
+        ];
+        let yosys = Found { tool: Tool::Yosys, program: PathBuf::new(), version: String::new(), line: String::new() };
+        let versions = Versions { yosys, nextpnr: None };
+        let (module, netlist) = ("pe", Path::new(NETLIST));
+        let harness = |target| Block { target, module, ports: &ports, netlist, versions: &versions }.harness();
+        for (target, cell, input, output) in [
+            (Target::Ice40Hx8k, "SB_DFF", ".C(clock), .D(data), .Q(a_in", ".C(clock), .D(sum_out"),
+            (Target::Ecp5_85k, "TRELLIS_FF", ".LSR(1'b0), .DI(data), .Q(a_in", ".LSR(1'b0), .DI(sum_out"),
+        ] {
+            let text = harness(target);
+            assert_eq!(text.matches(cell).count(), 5, "{text}");
+            for pin in [format!("{input}[0]"), format!("{input}[1]")]
+                .iter()
+                .chain(&[0, 1, 2].map(|bit| format!("{output}[{bit}]")))
+            {
+                assert!(text.contains(pin), "{pin} is not in {text}");
+            }
+            assert!(text.contains("pe dut (.clock(clock), .a_in(a_in), .sum_out(sum_out));"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_frequency_is_told_of_a_single_clock() {
+        let clock = |mhz: f64| json!({ "achieved": mhz, "constraint": 400.0 });
+        assert_eq!(fmax(&json!({ "fmax": { "clock": clock(123.5) } })), Some(123.5));
+        assert_eq!(fmax(&json!({ "fmax": { "clock": clock(123.5), "other": clock(99.0) } })), None, "of two");
+        assert_eq!(fmax(&json!({ "fmax": {} })), None);
+    }
 
     #[test]
     fn a_full_device_is_told_by_its_counts() {

@@ -181,6 +181,10 @@ fn table(init: u32, inputs: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::table;
+    use crate::synth::netlist::Netlist;
+    use crate::synth::Target;
+    use serde_json::json;
+    use std::path::Path;
 
     /// The value of an expression that [`table`] wrote, of the inputs a to d.
     fn value(text: &str, at: u32) -> bool {
@@ -228,6 +232,45 @@ mod tests {
             for at in 0..16 {
                 assert_eq!(value(&text, at), init >> at & 1 == 1, "{init:#06x} at {at}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn constant_inputs_choose_their_entries_of_the_table() {
+        for init in [0x0001, 0x8000, 0x1234, 0xcafe] {
+            for (constant, at) in (0..16).flat_map(|constant| (0..16).map(move |at| (constant, at))) {
+                let input = |bit: usize| match constant >> bit & 1 {
+                    1 => format!("1'b{}", at >> bit & 1),
+                    _ => ["a", "b", "c", "d"][bit].to_owned(),
+                };
+                let text = table(init, &[0, 1, 2, 3].map(input));
+                assert_eq!(value(&text, at), init >> at & 1 == 1, "{init:#06x} at {at}: {text}");
+            }
+        }
+    }
+
+    /// Registers of multipliers and behind memories, what a write shows, falling edges, asynchronous resets.
+    #[test]
+    fn a_cell_that_does_more_than_its_model_is_refused() {
+        for (kind, parameter, value, rule) in [
+            ("MULT18X18D", "REG_OUTPUT_CLK", "CLK0", "NONE"),
+            ("DP16KD", "REGMODE_B", "OUTREG", "NOREG"),
+            ("DP16KD", "WRITEMODE_A", "WRITETHROUGH", "NORMAL or READBEFOREWRITE"),
+            ("TRELLIS_FF", "CLKMUX", "INV", "CLK"),
+            ("TRELLIS_FF", "SRMODE", "ASYNC", "LSR_OVER_CE"),
+        ] {
+            let text = json!({ "modules": { "top": { "cells": { "x": {
+                "type": kind,
+                "parameters": { parameter: value },
+                "connections": { "SOURCEA": ["0"], "SOURCEB": ["0"] },
+                "port_directions": {}
+            } } } } });
+            let path = Path::new("netlist.json");
+            let netlist = Netlist::parse(Target::Ecp5_85k, "top", Vec::new(), &text.to_string(), path);
+            let design = netlist.expect("a netlist").design();
+            let error = design.err().unwrap_or_else(|| panic!("{kind} with {parameter} = {value} has a model"));
+            let expected = format!("{parameter} = {value} must be {rule}");
+            assert!(error.to_string().contains(&expected), "{error}");
         }
     }
 }
