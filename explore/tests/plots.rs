@@ -272,6 +272,21 @@ fn areas_have_a_line_for_each_target_and_shape() {
     assert!(says(&drawing, "Of 672 rows, not drawn: 2 whose build failed."), "{:?}", texts(&drawing));
 }
 
+/// As a machine that Yosys could map and that is too large for the device.
+#[test]
+fn areas_of_builds_that_failed_later_are_drawn_and_told() {
+    let mut rows = pareto_rows();
+    let is_large = |row: &&mut Row| row.rows == Some(16);
+    rows.iter_mut().filter(is_large).for_each(|row| row.build_status = Some("failed".to_owned()));
+    for (kind, name, n_large) in
+        [(Kind::Luts, "luts-top", 224), (Kind::FrontLuts, "front-luts-mlp-top-on-ecp5-85k-no-DSP", 112)]
+    {
+        let drawing = drawing(&rows, kind, name);
+        let note = format!("Drawn, as areas are known: {n_large} whose build failed after synthesis.");
+        assert!(says(&drawing, &note), "{:?}", texts(&drawing));
+    }
+}
+
 #[test]
 fn a_heat_map_has_each_accuracy_in_its_cell() {
     let rows = accuracy_rows();

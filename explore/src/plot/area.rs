@@ -109,7 +109,7 @@ pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
         if lines.len() > MAX_SERIES {
             notes.push(format!("The first {MAX_SERIES} of {} lines.", lines.len()));
         }
-        notes.extend(select::without_build(&all));
+        notes.extend(select::without_build(&all, value));
         let chart = Chart {
             title: format!("{block}: {short} against width"),
             x: Axis::whole(&cut.label, &widths),

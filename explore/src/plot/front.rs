@@ -87,7 +87,7 @@ pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
             chart.notes.extend(select::without_result(&all));
             if kind == Kind::FrontLuts {
                 let same_place: Vec<&Row> = all.iter().copied().filter(|row| self::place(kind, row) == place).collect();
-                chart.notes.extend(select::without_build(&same_place));
+                chart.notes.extend(select::without_build(&same_place, cost.of));
             }
             plots.add(
                 kind,

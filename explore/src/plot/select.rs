@@ -155,16 +155,26 @@ pub fn without_result(rows: &[&Row]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Of {}, not drawn: {}.", counted(points.len(), "point"), parts.join(", ")))
 }
 
-/// How many rows have no areas of their own, if any.
-pub fn without_build(rows: &[&Row]) -> Option<String> {
-    let mut parts = Vec::new();
-    for (status, words) in [("failed", "failed"), ("timed out", "timed out"), ("pending", "is pending")] {
-        let count = rows.iter().filter(|row| row.build_status.as_deref() == Some(status)).count();
-        if count > 0 {
-            parts.push(format!("{count} whose build {words}"));
-        }
+/// How many rows have no value, or one although their build did not end well, if any.
+pub fn without_build(rows: &[&Row], value: impl Fn(&Row) -> Option<f64>) -> Vec<String> {
+    let of = |status: &str, drawn: bool| {
+        let of = rows.iter().filter(|row| row.build_status.as_deref() == Some(status) && value(row).is_some() == drawn);
+        of.count()
+    };
+    let statuses = [("failed", "failed"), ("timed out", "timed out"), ("pending", "is pending")];
+    let parts = |drawn: bool| {
+        let counts = statuses.iter().map(|(status, words)| (of(status, drawn), words)).filter(|(count, _)| *count > 0);
+        counts.map(|(count, words)| format!("{count} whose build {words}")).collect::<Vec<_>>().join(", ")
+    };
+    let (absent, drawn) = (parts(false), parts(true));
+    let mut notes = Vec::new();
+    if !absent.is_empty() {
+        notes.push(format!("Of {}, not drawn: {absent}.", counted(rows.len(), "row")));
     }
-    (!parts.is_empty()).then(|| format!("Of {}, not drawn: {}.", counted(rows.len(), "row"), parts.join(", ")))
+    if !drawn.is_empty() {
+        notes.push(format!("Drawn, as areas are known: {drawn} after synthesis."));
+    }
+    notes
 }
 
 pub fn counted(count: usize, what: &str) -> String {
