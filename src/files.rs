@@ -27,7 +27,7 @@ pub fn cache() -> PathBuf {
 }
 
 /// Refuses a place where a file cannot be written, before work is done for it.
-pub fn check_writable(path: &Path) -> Result<()> {
+pub fn check_place(path: &Path) -> Result<()> {
     let folder = parent(path);
     if !folder.is_dir() {
         bail!("cannot write {}: {} is no folder to hold that file", path.display(), folder.display());
@@ -41,10 +41,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// As [`check_writable`], and refuses to put something else in the place of a sweep's results.
-pub fn check_output(path: &Path) -> Result<()> {
+/// As [`check_place`], and refuses to put something else in the place of a sweep's results.
+pub fn check_writable(path: &Path) -> Result<()> {
     const SQLITE: &[u8] = b"SQLite format 3\0";
-    check_writable(path)?;
+    check_place(path)?;
     let mut start = [0; SQLITE.len()];
     // What cannot be read is no results file of the user's.
     let read = fs::metadata(path).is_ok_and(|found| found.is_file())

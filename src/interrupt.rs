@@ -2,6 +2,7 @@
 
 use crate::INTERRUPTED;
 use anyhow::{Context, Result};
+use explore::sweep::SweepError;
 use explore::synth::SynthError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
@@ -27,7 +28,14 @@ pub fn flag() -> Result<&'static AtomicBool> {
     Ok(&FLAG)
 }
 
+/// Whether an interrupt has set the flag.
+pub fn is_requested() -> bool {
+    FLAG.load(Ordering::SeqCst)
+}
+
 /// Whether the command ended with this error since it was asked to stop.
 pub fn is_cause(error: &anyhow::Error) -> bool {
-    error.is::<Interrupted>() || matches!(error.downcast_ref(), Some(SynthError::Interrupted))
+    error.is::<Interrupted>()
+        || matches!(error.downcast_ref(), Some(SynthError::Interrupted))
+        || matches!(error.downcast_ref(), Some(SweepError::Interrupted))
 }

@@ -8,7 +8,7 @@ use explore::store::Store;
 
 pub fn run(args: &ReportArgs) -> Result<bool> {
     files::check_distinct(&[("RESULTS.sqlite", &Some(args.results.clone())), ("--out", &Some(args.out.clone()))])?;
-    files::check_output(&args.out)?;
+    files::check_writable(&args.out)?;
     let store = Store::open_read(&args.results)?;
     let rows = store.rows()?;
     let page = report(&store.about()?, &rows, env!("CARGO_PKG_VERSION"))?;

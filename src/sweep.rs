@@ -13,7 +13,7 @@ use explore::export;
 use explore::row::Row;
 use explore::run::{run as run_tasks, Stopped};
 use explore::store::{sha256, Kind, Progress, Store};
-use explore::sweep::{Plan, Sweep};
+use explore::sweep::{Plan, Sweep, Synthesis};
 use explore::synth::tools::Found;
 use explore::synth::SynthError;
 use explore::work::{self, Work, WorkError};
@@ -21,7 +21,7 @@ use progress::Bar;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Reasons that are told by number of points; the others are counted together.
 const MOST_REASONS: usize = 8;
@@ -72,8 +72,8 @@ fn check_outputs(args: &SweepArgs, results: &Path, folder: &Path, inputs: &[Path
     for (option, output) in &outputs {
         let Some(output) = output else { continue };
         match *option {
-            "--results" => files::check_writable(output)?,
-            _ => files::check_output(output)?,
+            "--results" => files::check_place(output)?,
+            _ => files::check_writable(output)?,
         }
         for beside in ["-wal", "-shm", "-journal"] {
             let mut file = results.as_os_str().to_owned();
@@ -97,22 +97,23 @@ impl Task<'_> {
         let mut store = open(&self.results, &self.sweep, &self.inputs, &command)?;
         self.register(&mut store)?;
         store.set_extrapolates(self.args.extrapolate)?;
-        if let Some(synthesis) = self.sweep.synthesis() {
-            store.retry_timeouts(synthesis.timeout())?;
-        }
         for part in &self.args.collect {
             store.collect(part)?;
         }
-        let before = store.progress()?;
+        let mut before = store.progress()?;
+        let timeout = self.sweep.synthesis().map_or(Duration::ZERO, Synthesis::timeout);
+        let timed_out = store.timed_out(timeout)?;
         let start = Instant::now();
         let (mut stopped, mut unfinished_parts) = (Stopped::Finished, 0);
-        if before.left() > 0 && self.args.collect.is_empty() {
+        if before.left() + timed_out > 0 && self.args.collect.is_empty() {
             store.same_tool("Systole", env!("CARGO_PKG_VERSION"))?;
-            if before.pending[BUILD] + before.claimed[BUILD] > 0 {
+            if before.pending[BUILD] + before.claimed[BUILD] + timed_out > 0 {
                 for Found { tool, line, .. } in work::tools(&self.sweep)? {
                     store.same_tool(tool.name(), &line)?;
                 }
             }
+            store.retry_timed_out(timeout)?;
+            before = store.progress()?;
             match self.args.executor {
                 Executor::Local => stopped = self.run_here(&mut store, &before, &command)?,
                 Executor::Slurm => (stopped, unfinished_parts) = slurm::run(self, &mut store, &command)?,

@@ -4,11 +4,8 @@ use crate::args::SynthArgs;
 use crate::files;
 use crate::interrupt;
 use anyhow::{ensure, Result};
-use explore::synth::{self, Area, BlockName, Outcome, Request, Segment, Target, Utilization, Versions};
+use explore::synth::{self, Area, BlockName, Outcome, Request, Segment, Target, Utilization, Versions, MAX_SEED};
 use std::time::Duration;
-
-/// nextpnr's.
-const MOST_SEED: u64 = i32::MAX as u64;
 
 /// A seed of place and route, and what came of it.
 struct Placement {
@@ -20,7 +17,7 @@ pub fn run(args: &SynthArgs) -> Result<bool> {
     let config = files::config(&args.config)?;
     files::check_distinct(&[("--json", &args.json), ("--out", &args.out)])?;
     if let Some(path) = &args.json {
-        files::check_output(path)?;
+        files::check_writable(path)?;
     }
     if let Some(path) = &args.out {
         files::check_folder(path, &["design.v", "outcome.json", "config.toml"])?;
@@ -32,7 +29,7 @@ pub fn run(args: &SynthArgs) -> Result<bool> {
     };
     for (at, seed) in seeds.iter().enumerate() {
         ensure!(!seeds[..at].contains(seed), "--seeds must name each seed once; {seed} is there twice");
-        ensure!(*seed <= MOST_SEED, "--seeds {seed} must be at most {MOST_SEED}");
+        ensure!(*seed <= MAX_SEED, "--seeds {seed} must be at most {MAX_SEED}");
     }
     let request = Request {
         config: &config,
@@ -127,7 +124,7 @@ fn print_failure(out: &mut String, before: &str, outcome: &Outcome) -> bool {
         Outcome::Done { .. } => return false,
         Outcome::Failed { stage, reason, .. } => line!(out, "{before}{stage} failed: {reason}"),
         Outcome::TimedOut { stage, after, .. } => {
-            line!(out, "{before}{stage} timed out after {after:?}");
+            line!(out, "{before}{stage} timed out after {}", synth::limit(*after));
         }
     }
     true

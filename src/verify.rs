@@ -6,6 +6,7 @@ use crate::interrupt;
 use crate::model::{self, Source};
 use crate::report::{self, Compared};
 use crate::run::{on_rtl, simulate};
+use crate::INTERRUPTED;
 use anyhow::{ensure, Context, Result};
 use explore::synth::netlist::Netlist;
 use explore::synth::{BlockName, Request, Target};
@@ -115,6 +116,9 @@ fn network(args: &VerifyArgs, model: &Path, data: &Path) -> Result<bool> {
 
 /// The rate of done work, on standard error if it is a terminal.
 fn progress(done: usize, all: usize) {
+    if interrupt::is_requested() {
+        std::process::exit(INTERRUPTED.into());
+    }
     let mut err = std::io::stderr();
     if err.is_terminal() {
         let end = if done == all { "\n" } else { "" };

@@ -410,7 +410,7 @@ fn builds_that_ran_out_of_time_are_tried_again_with_more() {
     };
     let text = sweep("0.0005");
     assert!(
-        text.contains("timed out  8 builds of points\n") && text.contains("synthesis: not ended after 30ms\n"),
+        text.contains("timed out  8 builds of points\n") && text.contains("synthesis: not ended after 0.03 s\n"),
         "{text}"
     );
     let text = sweep("0.0004");

@@ -146,8 +146,8 @@ pub fn plots(rows: &[Row], choice: &Choice) -> Result<Plots, PlotError> {
         Some(network) => choice.networks.is_empty() || choice.networks.contains(network),
         None => true,
     };
-    let rows = select::shown(rows);
-    let rows: Vec<&Row> = rows.iter().filter(chosen).collect();
+    let rows = select::shown(rows.iter().filter(chosen));
+    let rows: Vec<&Row> = rows.iter().collect();
     let mut plots = Plots::default();
     for kind in Kind::ALL {
         if !choice.only.is_empty() && !choice.only.contains(&kind) {

@@ -135,7 +135,7 @@ rows! {
     build_reason: Text, "", "why it failed";
     extrapolated: Integer, "", "1 if the areas follow from other builds";
     luts: Integer, "", "lookup tables";
-    lut_sites: Integer, "", "sites of lookup tables: on an ECP5 with two for a carry cell and six for a cell of LUT RAM, on a Gowin with one for a carry cell";
+    lut_sites: Integer, "", "sites of lookup tables: on an ECP5 with two for a carry cell and six for a cell of LUT RAM, on a Gowin with one for a carry cell; absent where it is not known";
     ffs: Integer, "", "flip-flops";
     carries: Integer, "", "carry cells";
     dsps: Integer, "", "DSP blocks";

@@ -22,6 +22,7 @@ pub use cells::lut_sites;
 pub use error::SynthError;
 pub use hdl::BlockName;
 pub use path::Segment;
+pub use place::MAX_SEED;
 pub use run::{key, synthesize};
 pub use target::{Device, Resource, Target, UnknownTarget};
 pub use tools::{versions, Versions};
@@ -130,5 +131,14 @@ impl Outcome {
             Self::Done { area, .. } => Some(area),
             Self::Failed { area, .. } | Self::TimedOut { area, .. } => area.as_ref(),
         }
+    }
+}
+
+/// A limit on time as it is told: in seconds below a minute.
+pub fn limit(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds < 60.0 {
+        true => format!("{seconds} s"),
+        false => format!("{} min", seconds / 60.0),
     }
 }

@@ -88,7 +88,7 @@ impl<'a> Work<'a> {
             Outcome::Done { .. } => Ended::Done(result),
             Outcome::Failed { stage, reason, .. } => Ended::Failed(format!("{stage}: {reason}"), Some(result)),
             Outcome::TimedOut { stage, after, .. } => {
-                Ended::Failed(format!("{stage}: not ended after {after:?}"), Some(result))
+                Ended::Failed(format!("{stage}: not ended after {}", synth::limit(after)), Some(result))
             }
         })
     }

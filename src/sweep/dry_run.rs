@@ -24,6 +24,9 @@ pub(super) fn run(task: &Task<'_>) -> Result<bool> {
             source.push(format!("{} tasks that ended in {}", collected.new, task.results.display()));
         }
     }
+    if let Some(synthesis) = task.sweep.synthesis() {
+        store.retry_timed_out(synthesis.timeout())?;
+    }
     let before = store.progress()?;
     let mut known = before;
     let samples = sample(task, &store, &mut known)?;

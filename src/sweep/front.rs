@@ -12,7 +12,7 @@ const MOST: usize = 8;
 pub fn list(rows: &[Row], text: &mut String) {
     let mut networks: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.status.as_deref() == Some("done")) {
         if let (Some(network), Some(_), Some(_)) = (&row.network, row.accuracy_percent, row.bytes) {
             // A point has a row for each build.
             if seen.insert(row.point.as_deref()) {

@@ -112,7 +112,7 @@ impl Built {
             // Gates have none of these.
             if area.area_um2.is_none() {
                 row.luts = count(area.luts);
-                row.lut_sites = count(lut_sites(self.variant.target, area));
+                row.lut_sites = lut_sites(self.variant.target, area).and_then(count);
                 row.carries = count(area.carries);
                 row.dsps = count(area.dsps);
                 row.rams = count(area.rams);

@@ -49,7 +49,7 @@ fn target(row: &Row) -> String {
 
 pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
     let (column, label, short): (&str, &str, &str) = match kind {
-        Kind::Luts => ("lut_sites", "LUTs, those of carries among them", "LUTs"),
+        Kind::Luts => ("lut_sites", "LUT sites", "LUTs"),
         Kind::Area => ("area_um2", "area of cells (um²)", "area"),
         Kind::Dsps => ("dsps", "DSP blocks", "DSP blocks"),
         _ => ("fmax_mhz", "greatest clock (MHz)", "greatest clock"),

@@ -22,7 +22,7 @@ fn cost(kind: Kind) -> Cost {
     match kind {
         Kind::FrontLuts => Cost {
             column: "lut_sites",
-            label: "LUTs, those of carries among them",
+            label: "LUT sites",
             short: "LUTs",
             of: |row| row.lut_sites.map(|luts| luts as f64),
             goal: Goal::Least,

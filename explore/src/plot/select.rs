@@ -8,18 +8,24 @@ use std::hash::Hash;
 pub type Trait = fn(&Row) -> String;
 
 /// The rows as plots show them: without what was measured of points whose network has no result yet, or none, and without
-/// widths of outputs where these are always the activations', or always the same.
-pub fn shown(rows: &[Row]) -> Vec<Row> {
-    let networks = || rows.iter().filter(|row| row.output_bits.is_some());
-    let first = networks().next().and_then(|row| row.output_bits);
-    let plain =
-        networks().all(|row| row.output_bits == row.activation_bits) || networks().all(|row| row.output_bits == first);
-    let mut rows = rows.to_vec();
+/// widths of outputs where these are always the activations', or always the same, for a network.
+pub fn shown<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Row> {
+    let mut rows: Vec<Row> = rows.cloned().collect();
+    let mut plain: HashMap<Option<String>, bool> = HashMap::new();
+    for row in &rows {
+        let of = || rows.iter().filter(|other| other.network == row.network);
+        plain.entry(row.network.clone()).or_insert_with(|| {
+            of().all(|other| other.output_bits == other.activation_bits)
+                || of().all(|other| other.output_bits == row.output_bits)
+        });
+    }
     for row in &mut rows {
         if matches!(row.status.as_deref(), Some("pending" | "refused" | "failed")) {
             (row.accuracy_percent, row.utilization_percent) = (None, None);
         }
-        row.output_bits = row.output_bits.filter(|_| !plain);
+        if plain.get(&row.network) == Some(&true) {
+            row.output_bits = None;
+        }
     }
     rows
 }

@@ -62,6 +62,10 @@ where
     text.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error)))
 }
 
+/// Builds of this run that ran out of less than ?1 seconds.
+const TIMED_OUT: &str = "kind = 'build' AND state = 'failed' AND id IN (SELECT id FROM wanted)
+    AND result ->> '$.status' = 'timed-out' AND result ->> '$.after.secs' + result ->> '$.after.nanos' / 1e9 < ?1";
+
 impl Store {
     /// A row for each point, or for each build of a point, in the order of points. What is not measured yet is `pending`.
     pub fn rows(&self) -> Result<Vec<Row>, StoreError> {
@@ -123,16 +127,24 @@ impl Store {
         self.connection.query_row("SELECT extrapolate FROM sweep", [], |row| row.get(0)).map_err(self.at())
     }
 
-    /// Has areas of what was not built extrapolated in rows, if it is asked for here or in the sweep file.
-    /// Makes builds that ran out of less time than this pending again.
-    pub fn retry_timeouts(&self, timeout: Duration) -> Result<(), StoreError> {
-        let sql = "UPDATE tasks SET state = 'pending', owner = NULL, result = NULL, reason = NULL, seconds = NULL
-                   WHERE kind = 'build' AND state = 'failed' AND result ->> '$.status' = 'timed-out'
-                       AND result ->> '$.after.secs' + result ->> '$.after.nanos' / 1e9 < ?1";
-        self.connection.execute(sql, [timeout.as_secs_f64()]).map_err(self.at())?;
+    /// How many builds of this run ran out of less time than this.
+    pub fn timed_out(&self, timeout: Duration) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM tasks WHERE {TIMED_OUT}");
+        let count = self.connection.query_row(&sql, [timeout.as_secs_f64()], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(self.at())?.unsigned_abs())
+    }
+
+    /// Makes them pending again.
+    pub fn retry_timed_out(&self, timeout: Duration) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE tasks SET state = 'pending', owner = NULL, result = NULL, reason = NULL, seconds = NULL
+             WHERE {TIMED_OUT}"
+        );
+        self.connection.execute(&sql, [timeout.as_secs_f64()]).map_err(self.at())?;
         Ok(())
     }
 
+    /// Has areas of what was not built extrapolated in rows, if it is asked for here or in the sweep file.
     pub fn set_extrapolates(&self, asked: bool) -> Result<(), StoreError> {
         let asked = asked || self.sweep.synthesis().is_some_and(Synthesis::extrapolates);
         if self.extrapolates()? != asked {

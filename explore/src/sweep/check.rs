@@ -6,7 +6,7 @@ use super::raw::{OneOrMore, RawSweep, RawSynthesis};
 use super::template::Template;
 use super::{Network, Sweep, SweepError, Synthesis};
 use crate::point::Axes;
-use crate::synth::{BlockName, Target};
+use crate::synth::{BlockName, Target, MAX_SEED};
 use spec::config::RawConfig;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,8 +15,6 @@ use std::time::Duration;
 
 /// Of seeds, images of a run and the like: more is a slip.
 const MOST_SEEDS: usize = 1000;
-/// nextpnr's.
-const MOST_PLACE_SEED: u64 = i32::MAX as u64;
 const MOST_IMAGES: usize = 10_000;
 const MOST_LATENCY: u64 = 100_000;
 const MOST_MINUTES: f64 = 10_000.0;
@@ -143,7 +141,7 @@ fn synthesis(raw: &RawSynthesis) -> Result<Synthesis, SweepError> {
     rule(!gates || liberty.is_some(), "synthesis.liberty", "absent", "the liberty file of target gates")?;
     let unused = "absent where target gates is not among the targets";
     rule(gates || liberty.is_none(), "synthesis.liberty", format!("{:?}", liberty.unwrap_or_default()), unused)?;
-    seeds("synthesis.seeds", &raw.seeds, MOST_PLACE_SEED)?;
+    seeds("synthesis.seeds", &raw.seeds, MAX_SEED)?;
     let minutes = raw.timeout_minutes;
     let limit = format!("above 0 and at most {MOST_MINUTES} minutes");
     rule(minutes > 0.0 && minutes <= MOST_MINUTES, "synthesis.timeout_minutes", minutes, limit)?;

@@ -147,7 +147,7 @@ fn xilinx7(kind: &str) -> Option<Class> {
 pub fn utilization(target: Target, area: &Area) -> Vec<Utilization> {
     let Some(device) = target.device() else { return Vec::new() };
     [
-        (Resource::Luts, lut_sites(target, area), device.luts),
+        (Resource::Luts, lut_sites(target, area).unwrap_or(area.luts), device.luts),
         (Resource::Ffs, area.ffs, device.ffs),
         (Resource::Dsps, area.dsps, device.dsps),
         (Resource::Rams, area.rams, device.rams),
@@ -159,13 +159,29 @@ pub fn utilization(target: Target, area: &Area) -> Vec<Utilization> {
 }
 
 /// Sites of lookup tables: on an ECP5 carry cells and RAM are made of them as well, on a Gowin carry cells. On an iCE40 a carry
-/// cell shares the site of the lookup table that it feeds, on a Xilinx 7 carry cells have sites of their own.
-pub fn lut_sites(target: Target, area: &Area) -> u64 {
+/// cell shares the site of the lookup table that it feeds, on a Xilinx 7 carry cells have sites of their own (RAM: UG474). None
+/// where it is not known what a cell takes.
+pub fn lut_sites(target: Target, area: &Area) -> Option<u64> {
     match target.family() {
-        Family::Ecp5 => area.luts + 2 * area.carries + 6 * area.lut_rams,
-        Family::Gowin => area.luts + area.carries,
-        _ => area.luts,
+        Family::Ice40 => Some(area.luts),
+        Family::Ecp5 => Some(area.luts + 2 * area.carries + 6 * area.lut_rams),
+        Family::Gowin => (area.lut_rams == 0).then_some(area.luts + area.carries),
+        Family::Xilinx7 => {
+            let rams = area.cells.iter().filter(|(kind, _)| matches!(xilinx7(kind), Some(Class::LutRam)));
+            let sites = rams.map(|(kind, n)| xilinx7_ram_sites(kind).map(|sites| sites * n));
+            Some(area.luts + sites.sum::<Option<u64>>()?)
+        }
+        Family::Gates => None,
     }
+}
+
+fn xilinx7_ram_sites(kind: &str) -> Option<u64> {
+    Some(match kind {
+        "SRL16E" | "SRLC32E" | "RAM32X1S" | "RAM64X1S" => 1,
+        "RAM32X1D" | "RAM64X1D" | "RAM128X1S" => 2,
+        "RAM32M" | "RAM64M" | "RAM128X1D" | "RAM256X1S" => 4,
+        _ => return None,
+    })
 }
 
 /// The first resource of which a device has too little.
@@ -184,5 +200,24 @@ mod tests {
         let area = Area { luts: 100, carries: 10, lut_rams: 5, ..Area::default() };
         let luts = |target| utilization(target, &area).swap_remove(0).used;
         assert_eq!((luts(Target::Ecp5_25k), luts(Target::Ice40Hx8k)), (150, 100), "{area:?}");
+    }
+
+    #[test]
+    fn sites_are_told_where_it_is_known_what_cells_take() {
+        let area = |lut_rams, cells: &[(&str, u64)]| Area {
+            luts: 100,
+            carries: 10,
+            lut_rams,
+            cells: cells.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect(),
+            ..Area::default()
+        };
+        // An ALU is a lookup table with its carry; what a RAM16S4 takes is not documented with Yosys.
+        assert_eq!(lut_sites(Target::Gowin, &area(0, &[])), Some(110));
+        assert_eq!(lut_sites(Target::Gowin, &area(1, &[("RAM16S4", 1)])), None);
+        // UG474, distributed RAM: four ports of 32 x 2 bits take four tables, two ports of 64 x 1 two.
+        let cells = [("LUT4", 100), ("CARRY4", 10), ("RAM32M", 3), ("RAM64X1D", 2), ("SRL16E", 5)];
+        assert_eq!(lut_sites(Target::Xilinx7, &area(10, &cells)), Some(100 + 12 + 4 + 5));
+        assert_eq!(lut_sites(Target::Xilinx7, &area(1, &[("RAM512X1S", 1)])), None);
+        assert_eq!(lut_sites(Target::Generic, &area(0, &[])), None);
     }
 }

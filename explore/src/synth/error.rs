@@ -27,8 +27,10 @@ pub enum SynthError {
     Content { path: PathBuf, what: String },
     #[error("{} was ended by signal {signal}{}", program.display(), if *signal == 9 { ": is there too little memory?" } else { "" })]
     Killed { program: PathBuf, signal: i32 },
-    #[error("{tool} failed in {} without a word: is the disk full?", directory.display())]
-    Silent { tool: &'static str, directory: PathBuf },
+    #[error("{} cannot be started: {what}", program.display())]
+    Start { program: PathBuf, what: String },
+    #[error("{tool} failed without an error of its own: is the disk of {} full? The last it said: {last:?}", cache.display())]
+    Silent { tool: &'static str, cache: PathBuf, last: String },
     #[error("{} is cut short ({source}): is the disk full?", path.display())]
     Cut { path: PathBuf, source: serde_json::Error },
     #[error("cell {name} of type {kind} has no model: {what}")]

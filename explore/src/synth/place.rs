@@ -21,6 +21,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+/// The greatest seed that nextpnr takes.
+pub const MAX_SEED: u64 = i32::MAX as u64;
 /// What else the result depends on, and how: changed with what this file does.
 pub(super) const HARNESS: &str = "registers at all pins, 1";
 pub(super) const HARNESSED: &str = "harness.json";
@@ -80,12 +82,12 @@ impl Block<'_> {
         let mut arguments = options(self.target, seed);
         arguments.extend(["--json", HARNESSED, "--report", REPORT].map(str::to_owned));
         let steps = [
-            (&self.versions.yosys, "yosys.log", HARNESSED, ["-q", "-p", &script].map(str::to_owned).to_vec()),
-            (nextpnr, "nextpnr.log", REPORT, arguments),
+            (&self.versions.yosys, "yosys.log", Some(HARNESSED), ["-q", "-p", &script].map(str::to_owned).to_vec()),
+            (nextpnr, "nextpnr.log", None, arguments),
         ];
         for (found, log, written, arguments) in steps {
             match process::run(&found.program, arguments, directory, log, limits)? {
-                Ended::Success => whole(&directory.join(written))?,
+                Ended::Success => written.map_or(Ok(()), |file| whole(&directory.join(file)))?,
                 Ended::TimedOut => return Ok(Outcome::TimedOut { stage, after: limits.timeout, area: Some(area) }),
                 Ended::Failure(printed) => return failed(reason(&printed, found.tool, directory)?, area),
             }

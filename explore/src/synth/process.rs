@@ -1,12 +1,12 @@
 //! Running a tool with a limit on its time, and stopping it with all that it started.
 
 use super::SynthError;
-use rustix::process::{kill_process_group, Pid, Signal};
+use rustix::process::{kill_process_group, waitid, Pid, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -50,14 +50,33 @@ fn command(program: &Path) -> Command {
 /// A process group that is killed when this is dropped, whatever the reason.
 struct Group(Child);
 
+impl Group {
+    /// The number of its first process, which is nobody else's until that is waited for.
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.0.id()).ok().and_then(Pid::from_raw)
+    }
+
+    fn has_ended(&self) -> std::io::Result<bool> {
+        let Some(pid) = self.pid() else { return Ok(true) };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(pid), options)?.is_some())
+    }
+
+    /// Ends what the first process has started and left, and gives its status.
+    fn end(&mut self) -> std::io::Result<ExitStatus> {
+        if let Some(pid) = self.pid() {
+            // Perhaps nobody is left.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        self.0.wait()
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
+        // After `end` the number may be another's: the standard library knows whether it has waited.
         if let Ok(None) = self.0.try_wait() {
-            if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
-                // It may have ended just now.
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            let _ = self.0.wait();
+            let _ = self.end();
         }
     }
 }
@@ -78,20 +97,37 @@ pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(
     command.args(arguments).current_dir(directory).stdin(Stdio::null()).stdout(file).stderr(other).process_group(0);
     let mut group = Group(command.spawn().map_err(SynthError::io(program))?);
     loop {
-        let status = group.0.try_wait().map_err(SynthError::io(directory))?;
+        let status = match group.has_ended().map_err(SynthError::io(directory))? {
+            true => Some(group.end().map_err(SynthError::io(directory))?),
+            false => None,
+        };
         match status {
             Some(status) if status.success() => return Ok(Ended::Success),
             _ if limits.interrupted.load(Ordering::Relaxed) => return Err(SynthError::Interrupted),
             Some(status) => {
-                if let Some(signal) = status.signal().filter(|signal| FROM_OUTSIDE.contains(signal)) {
-                    return Err(SynthError::Killed { program: program.to_owned(), signal });
-                }
                 let printed = std::fs::read(&log).map_err(SynthError::io(&log))?;
-                return Ok(Ended::Failure(String::from_utf8_lossy(&printed).into_owned()));
+                return failure(program, status, String::from_utf8_lossy(&printed).into_owned());
             }
             None if limits.started.elapsed() >= limits.timeout => return Ok(Ended::TimedOut),
             None => std::thread::sleep(POLL),
         }
+    }
+}
+
+/// What the end of a program without success is: of its work, or not.
+fn failure(program: &Path, status: ExitStatus, mut printed: String) -> Result<Ended, SynthError> {
+    let program = || program.to_owned();
+    if let Some(message) = printed.strip_prefix("setpriv: ") {
+        return Err(SynthError::Start { program: program(), what: message.trim().to_owned() });
+    }
+    match status.signal() {
+        Some(signal) if FROM_OUTSIDE.contains(&signal) => Err(SynthError::Killed { program: program(), signal }),
+        Some(signal) => {
+            // A crash, which the same work brings about again.
+            printed.push_str(&format!("\nERROR: it crashed with signal {signal}\n"));
+            Ok(Ended::Failure(printed))
+        }
+        None => Ok(Ended::Failure(printed)),
     }
 }
 
@@ -152,6 +188,30 @@ mod tests {
         }
         let ended =
             shell("echo assertion; kill -ABRT $$", directory.path(), limits(Duration::from_secs(60), &interrupted));
-        assert!(matches!(&ended, Ok(Ended::Failure(printed)) if printed == "assertion\n"), "{ended:?}");
+        assert!(
+            matches!(&ended, Ok(Ended::Failure(printed)) if printed == "assertion\n\nERROR: it crashed with signal 6\n"),
+            "{ended:?}"
+        );
+    }
+
+    #[test]
+    fn children_of_a_tool_that_is_gone_are_ended() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let interrupted = AtomicBool::new(false);
+        for end in ["exit 0", "exit 3", "kill -KILL $$"] {
+            let line = format!("(sleep 1; echo x > late) & {end}");
+            let _ = shell(&line, directory.path(), limits(Duration::from_secs(60), &interrupted));
+        }
+        std::thread::sleep(Duration::from_millis(1300));
+        assert!(!directory.path().join("late").exists(), "a child is still alive");
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_started_is_an_error() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let interrupted = AtomicBool::new(false);
+        let limits = limits(Duration::from_secs(60), &interrupted);
+        let ended = run(Path::new("./none"), ["x"], directory.path(), "log", limits);
+        assert!(matches!(ended, Err(SynthError::Start { .. } | SynthError::Io { .. })), "{ended:?}");
     }
 }

@@ -105,10 +105,11 @@ impl<'a> Build<'a> {
             cache,
             &name,
             limits.interrupted,
-            |entry| match usable(entry, limits.timeout) {
+            |entry| {
                 // Of one that was built the netlist is needed too.
-                true => entry.join(NETLIST).is_file() || !matches!(read_outcome(entry), Ok(Outcome::Done { .. })),
-                false => false,
+                let is_whole = || entry.join(NETLIST).is_file();
+                usable(entry, limits.timeout)
+                    && (!matches!(read_outcome(entry), Ok(Outcome::Done { .. })) || is_whole())
             },
             |directory| {
                 let outcome = self.run_yosys(directory, limits)?;
@@ -139,7 +140,8 @@ impl<'a> Build<'a> {
             }
         }
         let seconds = started.elapsed().as_secs_f64();
-        for file in [NETLIST, "stat.json"] {
+        let is_gates = self.request.target.family() == Family::Gates;
+        for file in [NETLIST, "stat.json"].into_iter().chain(is_gates.then_some("generic.json")) {
             whole(&directory.join(file))?;
         }
         let text = |name: &str| read(&directory.join(name));
@@ -168,7 +170,11 @@ impl<'a> Build<'a> {
         limits: Limits<'_>,
     ) -> Result<Outcome, SynthError> {
         let name = format!("place-{}", self.place_key(seed));
-        let good = |entry: &Path| usable(entry, limits.timeout);
+        let good = |entry: &Path| {
+            // Of one that was placed the report is needed too.
+            let is_whole = || place::critical_path(entry).is_ok();
+            usable(entry, limits.timeout) && (!matches!(read_outcome(entry), Ok(Outcome::Done { .. })) || is_whole())
+        };
         let entry = cache::entry(cache, &name, limits.interrupted, good, |directory| {
             let block = place::Block {
                 target: self.request.target,
@@ -229,14 +235,16 @@ fn remove(path: &Path) -> Result<(), SynthError> {
     }
 }
 
-/// What a tool says went wrong; there is no JSON of it. One that says nothing was not stopped by the design.
+/// What a tool says went wrong; there is no JSON of it. One that does not say was not stopped by the design.
 pub(super) fn first_error(printed: &str, tool: Tool, directory: &Path) -> Result<String, SynthError> {
-    let line = printed.lines().find_map(|line| line.split_once("ERROR: ").map(|(_, message)| message));
-    let line = line.or_else(|| printed.lines().last()).unwrap_or_default().trim();
-    let tool = tool.name();
-    match line {
-        "" => Err(SynthError::Silent { tool, directory: directory.to_owned() }),
-        line => Ok(format!("{tool}: {line}")),
+    let error = printed.lines().find_map(|line| line.split_once("ERROR: "));
+    match error {
+        Some((_, message)) => Ok(format!("{}: {}", tool.name(), message.trim())),
+        None => Err(SynthError::Silent {
+            tool: tool.name(),
+            cache: directory.parent().unwrap_or(directory).to_owned(),
+            last: printed.lines().last().unwrap_or_default().trim().to_owned(),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::synth::target::Family;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -111,7 +111,11 @@ pub fn find(tool: Tool) -> Result<Found, SynthError> {
         return Ok(found.clone());
     }
     let candidates = match chosen {
-        Some(path) => vec![PathBuf::from(path)],
+        // Builds run in folders of their own.
+        Some(path) => vec![match Path::new(&path).components().count() {
+            1 => PathBuf::from(path),
+            _ => std::path::absolute(&path).map_err(SynthError::io(&path))?,
+        }],
         None => facts.names.iter().map(PathBuf::from).collect(),
     };
     for program in candidates {
