@@ -4,7 +4,9 @@ use crate::args::SynthArgs;
 use crate::files;
 use crate::interrupt;
 use anyhow::{ensure, Result};
-use explore::synth::{self, Area, BlockName, Outcome, Request, Segment, Target, Utilization, Versions, MAX_SEED};
+use explore::synth::{
+    self, Area, BlockName, Outcome, Request, Resource, Segment, Target, Utilization, Versions, MAX_SEED,
+};
 use std::time::Duration;
 
 /// A seed of place and route, and what came of it.
@@ -149,7 +151,8 @@ fn print_area(out: &mut String, target: Target, area: &Area, utilization: &[Util
     }
     for part in utilization {
         let percent = 100.0 * part.used as f64 / part.available.max(1) as f64;
-        let of = format!("{}s of {target}", part.resource);
+        let resource = if part.resource == Resource::Luts { "LUT site".to_owned() } else { part.resource.to_string() };
+        let of = format!("{resource}s of {target}");
         line!(out, "{of:<24} {:>10} of {} ({percent:.1} %)", part.used, part.available);
     }
 }

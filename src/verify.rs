@@ -57,7 +57,7 @@ pub fn run(args: &VerifyArgs) -> Result<bool> {
         verify_case(&case, args.kernel, &options)?
     };
     let mut out = String::new();
-    let subject = args.netlist.map_or_else(|| "verilated RTL".to_owned(), |target| format!("netlist of {target}"));
+    let subject = args.netlist.map_or_else(|| "verilated RTL".to_owned(), |target| format!("{target} cells"));
     print(&mut out, &subject, &summary, seed);
     let mut saved = Ok(());
     for (index, (case, reason)) in summary.failures.iter().enumerate() {

@@ -7,6 +7,7 @@ use anyhow::Result;
 use explore::run::Halt;
 use explore::store::{Ended, Kind, Progress, Store};
 use explore::work::Work;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Tasks of a kind that are run to know how long one takes.
@@ -69,8 +70,12 @@ fn sample(task: &Task<'_>, store: &Store, known: &mut Progress) -> Result<usize>
                 // Its tools may have run earlier.
                 (Kind::Build, Ended::Done(result)) => result["seconds"].as_f64().unwrap_or(first),
                 (Kind::Build, _) => first,
-                // The first run reads files; of many tasks few do.
-                _ => timed(task, &work, sample)?.1,
+                (Kind::Evaluate, _) => {
+                    let second = timed(task, &work, sample)?.1;
+                    second + (first - second).max(0.0) * firsts(task, known)
+                }
+                // The evaluations have read the files by then.
+                (Kind::Time, _) => timed(task, &work, sample)?.1,
             };
         }
         run += samples.len();
@@ -78,6 +83,16 @@ fn sample(task: &Task<'_>, store: &Store, known: &mut Progress) -> Result<usize>
         known.seconds[at] = seconds / samples.len().max(1) as f64;
     }
     Ok(run)
+}
+
+/// The share of evaluations that are the first of their network files, method and bits of activations: these read files and
+/// find ranges, which the others then have.
+fn firsts(task: &Task<'_>, known: &Progress) -> f64 {
+    let axes = task.plan.points.iter().map(|point| &point.axes);
+    let kinds: BTreeSet<_> =
+        axes.map(|axes| (&axes.network, axes.network_width.to_bits(), &axes.method, axes.activation_bits)).collect();
+    let evaluations = known.pending[Kind::Evaluate as usize].max(1);
+    ((kinds.len() * task.sweep.seeds().len()) as f64 / evaluations as f64).min(1.0)
 }
 
 fn timed(task: &Task<'_>, work: &Work<'_>, sample: &explore::store::Task) -> Result<(Ended, f64)> {

@@ -104,7 +104,15 @@ pub fn draw(plots: &mut Plots, kind: Kind, rows: &[&Row]) {
         let widths: Vec<f64> = kept.iter().filter_map(|row| (cut.bits)(row)).map(|bits| bits as f64).collect();
         let mut notes = Vec::new();
         if series.iter().flat_map(|series| &series.dots).any(|dot| dot.bar.is_some()) {
-            notes.push("Bars: from the worst placement to the best; points: the median.".to_owned());
+            let single = measured.iter().all(|row| row.place_seeds == Some(1));
+            let bars = "Bars: from the worst placement to the best; points: the median.";
+            notes.push(if single { "Of one placement each." } else { bars }.to_owned());
+        }
+        if measured.len() > kept.len() {
+            notes.push(format!(
+                "{} of other widths not in this plot.",
+                select::counted(measured.len() - kept.len(), "row")
+            ));
         }
         if lines.len() > MAX_SERIES {
             notes.push(format!("The first {MAX_SERIES} of {} lines.", lines.len()));

@@ -115,7 +115,8 @@ fn chart(title: String, cost: &Cost, rows: &[&Row]) -> Chart {
         standings.iter().enumerate().filter(move |(_, standing)| **standing == wanted).map(|(at, _)| at)
     };
     let mut front: Vec<usize> = standing(Standing::Front).collect();
-    front.sort_by(|&a, &b| places[a].0.total_cmp(&places[b].0));
+    // Of equals the fastest comes first, and is named.
+    front.sort_by(|&a, &b| places[a].0.total_cmp(&places[b].0).then(rows[a].cycles.cmp(&rows[b].cycles)));
     let lowest = lowest(front.iter().map(|&at| ys[at]));
     let shown: Vec<f64> = ys.iter().copied().filter(|accuracy| *accuracy >= lowest).collect();
     let (x, mut y) = (Axis::wide(cost.label, &xs), Axis::straight("accuracy (%)", &shown, false));
@@ -155,7 +156,10 @@ fn chart(title: String, cost: &Cost, rows: &[&Row]) -> Chart {
         notes.push("(+n): n more points of the front at the same place.".to_owned());
     }
     let front_rows: Vec<&Row> = front.iter().map(|&at| rows[at]).collect();
-    for (at, (method, of_method)) in groups(&front_rows, |row| Some(method(row))).into_iter().enumerate() {
+    // A method looks the same in all plots.
+    let methods: Vec<String> = groups(&rows, |row| Some(method(row))).into_iter().map(|(method, _)| method).collect();
+    for (method, of_method) in groups(&front_rows, |row| Some(method(row))) {
+        let at = methods.iter().position(|known| *known == method).unwrap_or_default();
         let mut dots = Vec::new();
         for &index in front.iter().filter(|&&index| of_method.iter().any(|row| std::ptr::eq(*row, rows[index]))) {
             let mut dot = dot(index);

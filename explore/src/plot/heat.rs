@@ -100,7 +100,7 @@ fn scene(title: &str, rows: &[&Row], columns: &[i64], lines: &[i64], (low, high)
         notes.push("×: no result.".to_owned());
     }
     if absent > 0 {
-        notes.push("–: not a point of the sweep.".to_owned());
+        notes.push("–: not among the results.".to_owned());
     }
     notes.extend(select::without_result(rows));
     let height = foot(&mut shapes, &notes, bottom + ROW * 2.0 + 10.0);

@@ -86,8 +86,12 @@ fn in_order(
                 let behind = |(other, marker): &(usize, &Area)| {
                     *other != point && leader.is_some_and(|line| crosses(line, marker))
                 };
+                // A label beside another point's marker needs a leader, or it names the wrong one.
+                let beside = grown(&area, MARKER);
+                let is_mistaken = |(other, marker): (usize, &Area)| other != point && marker.overlaps(&beside);
+                let mistaken = leader.is_none() && own.iter().enumerate().any(is_mistaken);
                 let crossed = own.iter().enumerate().filter(behind).count();
-                let cost = covered * 3 + struck * 6 + crossed * 12 + step * step;
+                let cost = covered * 3 + struck * 6 + crossed * 12 + usize::from(mistaken) * 30 + step * step;
                 if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                     best = Some((cost, Placed { point, area, leader }));
                 }

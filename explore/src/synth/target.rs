@@ -171,7 +171,8 @@ impl Target {
             Self::Ecp5_25k | Self::Ecp5_85k => {
                 format!("synth_ecp5 -top {top}{}", if dsp { "" } else { " -nodsp" })
             }
-            Self::Gowin => format!("synth_gowin -noiopads -top {top}"),
+            // Wide tables would be counted by their leaves, twice what the block needs.
+            Self::Gowin => format!("synth_gowin -noiopads -nowidelut -top {top}"),
             Self::Xilinx7 => format!(
                 "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}{}",
                 if dsp { "" } else { " -nodsp" }
