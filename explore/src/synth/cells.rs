@@ -167,8 +167,12 @@ pub fn lut_sites(target: Target, area: &Area) -> Option<u64> {
         Family::Ecp5 => Some(area.luts + 2 * area.carries + 6 * area.lut_rams),
         Family::Gowin => (area.lut_rams == 0).then_some(area.luts + area.carries),
         Family::Xilinx7 => {
-            let rams = area.cells.iter().filter(|(kind, _)| matches!(xilinx7(kind), Some(Class::LutRam)));
-            let sites = rams.map(|(kind, n)| xilinx7_ram_sites(kind).map(|sites| sites * n));
+            let rams = || area.cells.iter().filter(|(kind, _)| matches!(xilinx7(kind), Some(Class::LutRam)));
+            // An extrapolated area has no cells by type.
+            if rams().map(|(_, n)| n).sum::<u64>() != area.lut_rams {
+                return None;
+            }
+            let sites = rams().map(|(kind, n)| xilinx7_ram_sites(kind).map(|sites| sites * n));
             Some(area.luts + sites.sum::<Option<u64>>()?)
         }
         Family::Gates => None,
@@ -218,6 +222,7 @@ mod tests {
         let cells = [("LUT4", 100), ("CARRY4", 10), ("RAM32M", 3), ("RAM64X1D", 2), ("SRL16E", 5)];
         assert_eq!(lut_sites(Target::Xilinx7, &area(10, &cells)), Some(100 + 12 + 4 + 5));
         assert_eq!(lut_sites(Target::Xilinx7, &area(1, &[("RAM512X1S", 1)])), None);
+        assert_eq!(lut_sites(Target::Xilinx7, &area(10, &[])), None, "without cells by type");
         assert_eq!(lut_sites(Target::Generic, &area(0, &[])), None);
     }
 }
